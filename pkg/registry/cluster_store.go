@@ -1,0 +1,127 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/record"
+)
+
+// maxConflicts bounds the rounds of a read-modify-write. Writers are few (one
+// elector in office, one Primary): more conflicts in a row mean that something
+// else is wrong.
+const maxConflicts = 16
+
+// Cluster reads cluster.json. ErrNotFound if there is none yet.
+func (r *Registry) Cluster(ctx context.Context) (Cluster, error) {
+	b, info, err := objectstore.ReadAll(ctx, r.store, ClusterKey, maxDocument)
+	if err != nil {
+		return Cluster{}, readError(ClusterKey, err)
+	}
+	return parseCluster(b, info.Version, r.clusterID)
+}
+
+func readError(key string, err error) error {
+	if errors.Is(err, objectstore.ErrNotFound) {
+		return fmt.Errorf("%w: %s: %w", ErrNotFound, key, err)
+	}
+	return fmt.Errorf("registry: reading %s: %w", key, err)
+}
+
+// EnsureCluster reads cluster.json and creates it if it is absent: epoch 0, begun
+// empty, object-storage mode without voters. Of several that create it at once one
+// wins, and all return the winner's.
+func (r *Registry) EnsureCluster(ctx context.Context, quorum int) (Cluster, error) {
+	c, err := r.Cluster(ctx)
+	if !errors.Is(err, ErrNotFound) {
+		return c, err
+	}
+	c = Cluster{ClusterID: r.clusterID, Durability: Durability{Mode: ModeObjectStorage, Quorum: quorum, Voters: []NodeRef{}}}
+	if err := c.Durability.validate(); err != nil {
+		return Cluster{}, fmt.Errorf("registry: creating %s: %w", ClusterKey, err)
+	}
+	c, err = r.putCluster(ctx, c, objectstore.IfAbsent())
+	if errors.Is(err, ErrConflict) {
+		return r.Cluster(ctx)
+	}
+	return c, err
+}
+
+// SwapCluster makes one compare-and-swap from exactly the version that from is:
+// fn changes a copy of it. It returns the new version; ErrConflict if another
+// version is there; ErrUnknownOutcome if the write may have happened or may still.
+func (r *Registry) SwapCluster(ctx context.Context, from Cluster, fn func(*Cluster) error) (Cluster, error) {
+	c := from
+	c.Durability = from.Durability.Clone()
+	if err := fn(&c); err != nil {
+		return Cluster{}, err
+	}
+	if c.ClusterID != from.ClusterID || c.Origin != from.Origin || c.Seq != from.Seq || c.Epoch < from.Epoch || c.Office < from.Office {
+		return Cluster{}, fmt.Errorf("registry: %s: a change of cluster_id, origin or seq, or of epoch or office backwards, is never right", ClusterKey)
+	}
+	return r.putCluster(ctx, c, objectstore.IfMatch(from.version))
+}
+
+func (r *Registry) putCluster(ctx context.Context, c Cluster, cond objectstore.Condition) (Cluster, error) {
+	body := c.encode()
+	if err := c.validate(); err != nil {
+		return Cluster{}, fmt.Errorf("registry: refusing to write: %w", err)
+	}
+	v, err := r.cas(ctx, ClusterKey, body, c.WriteID, cond, func(ctx context.Context) (document, error) {
+		now, err := r.Cluster(ctx)
+		return document{now.WriteID, now.version}, err
+	})
+	if err != nil {
+		return Cluster{}, err
+	}
+	c.version = v
+	return c, nil
+}
+
+// UpdateCluster reads cluster.json, lets fn change it and swaps it in, again from
+// the start when another writer was first. fn may run several times; its error
+// ends the update and is returned as it is. An unknown outcome is returned, not
+// retried: only the caller knows whether its change still makes sense.
+func (r *Registry) UpdateCluster(ctx context.Context, fn func(*Cluster) error) (Cluster, error) {
+	for range maxConflicts {
+		c, err := r.Cluster(ctx)
+		if err != nil {
+			return Cluster{}, err
+		}
+		c, err = r.SwapCluster(ctx, c, fn)
+		if !errors.Is(err, ErrConflict) {
+			return c, err
+		}
+	}
+	return Cluster{}, fmt.Errorf("%w: %s", ErrBusy, ClusterKey)
+}
+
+// UpdateAsPrimary is UpdateCluster for the Primary: the document must name its own
+// epoch and incarnation when it is read, and so when it is swapped; else
+// ErrDeposed, and nothing is written.
+func (r *Registry) UpdateAsPrimary(ctx context.Context, epoch record.Epoch, self NodeRef, fn func(*Cluster) error) (Cluster, error) {
+	return r.UpdateCluster(ctx, func(c *Cluster) error {
+		if err := c.Reigns(epoch, self); err != nil {
+			return err
+		}
+		before := *c
+		if err := fn(c); err != nil {
+			return err
+		}
+		if c.Epoch != before.Epoch || c.Primary != before.Primary || c.Office != before.Office {
+			return fmt.Errorf("registry: %s: office, epoch and primary are the elector's to change", ClusterKey)
+		}
+		return nil
+	})
+}
+
+// Reigns returns nil if the document names self as Primary of epoch, else a
+// *DeposedError.
+func (c *Cluster) Reigns(epoch record.Epoch, self NodeRef) error {
+	if c.Epoch == epoch && c.Primary == self && !self.IsZero() {
+		return nil
+	}
+	return &DeposedError{Epoch: epoch, Self: self, NowEpoch: c.Epoch, Primary: c.Primary}
+}
