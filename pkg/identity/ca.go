@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"net/url"
+	"os"
 	"time"
 )
 
@@ -53,25 +54,44 @@ func NewCA(clusterID string, validity time.Duration) (*CA, error) {
 	return &CA{ClusterID: clusterID, KeyPair: *pair, key: key}, nil
 }
 
-// LoadCA reads a CA that NewCA made and Files wrote.
-func LoadCA(certPEM, keyPEM []byte) (*CA, error) {
-	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+// ReadCA reads the files of a CA that NewCA made and WriteFiles stored.
+func ReadCA(certFile, keyFile string) (*CA, error) {
+	certPEM, err := os.ReadFile(certFile)
 	if err != nil {
 		return nil, fmt.Errorf("identity: CA: %w", err)
 	}
-	c, key := pair.Leaf, pair.PrivateKey
-	if !c.IsCA {
-		return nil, fmt.Errorf("identity: %s is not a CA certificate", c.Subject)
+	keyPEM, err := os.ReadFile(keyFile)
+	if err != nil {
+		return nil, fmt.Errorf("identity: CA: %w", err)
 	}
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, errors.New("identity: the CA's key can't sign")
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return nil, fmt.Errorf("identity: CA %s: %w", certFile, err)
 	}
-	ca := &CA{KeyPair: KeyPair{Certificate: c, CertPEM: certPEM, KeyPEM: keyPEM}, key: signer}
-	if ou := c.Subject.OrganizationalUnit; len(ou) == 1 && ValidateName(ou[0]) == nil {
-		ca.ClusterID = ou[0]
+	ca := &CA{KeyPair: KeyPair{Certificate: pair.Leaf, CertPEM: certPEM, KeyPEM: keyPEM}}
+	if err := ca.adopt(pair.PrivateKey); err != nil {
+		return nil, fmt.Errorf("identity: %s: %w", certFile, err)
 	}
 	return ca, nil
+}
+
+// adopt checks that a certificate read from a file is a CA of ours: its subject
+// names the cluster it is for.
+func (ca *CA) adopt(key crypto.PrivateKey) error {
+	subject := ca.Certificate.Subject
+	if !ca.Certificate.IsCA {
+		return fmt.Errorf("%s is not a CA certificate", subject)
+	}
+	if ou := subject.OrganizationalUnit; len(ou) == 1 && ValidateName(ou[0]) == nil {
+		ca.ClusterID = ou[0]
+	} else {
+		return fmt.Errorf("the subject %s names no cluster (as OU)", subject)
+	}
+	var ok bool
+	if ca.key, ok = key.(crypto.Signer); !ok {
+		return errors.New("the CA's key can't sign")
+	}
+	return nil
 }
 
 // IssueRequest describes a certificate to issue. DNS and IPs are the addresses by

@@ -24,7 +24,7 @@ func (p Port) minVersion() uint16 {
 	return tls.VersionTLS13
 }
 
-// alpn: gRPC requires HTTP/2; every other protocol is refused at the handshake.
+// alpn: gRPC speaks HTTP/2 only.
 var alpn = []string{"h2"}
 
 // ServerTLS returns the configuration of a listener: callers must have a
