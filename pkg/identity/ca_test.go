@@ -102,3 +102,16 @@ func TestReadCARefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestWriteFileNeverOverwritesUnasked(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f")
+	if err := WriteFile(name, []byte("a"), 0o600, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFile(name, []byte("b"), 0o600, false); !errors.Is(err, ErrExists) {
+		t.Errorf("got %v", err)
+	}
+	if b, _ := os.ReadFile(name); string(b) != "a" {
+		t.Errorf("file holds %q", b)
+	}
+}

@@ -11,7 +11,7 @@ func TestExpect(t *testing.T) {
 	for _, wantC := range clusters {
 		for _, wantR := range [][]Role{nil, {RolePeer}, {RolePeer, RoleElector}} {
 			for _, wantN := range names {
-				for _, c := range []string{"c", "d"} {
+				for _, c := range []string{"c", "d", ""} {
 					for _, r := range Roles() {
 						for _, n := range []string{"n", "m"} {
 							checkExpect(t, Expect{wantC, wantR, wantN}, Identity{c, r, n})
@@ -31,7 +31,7 @@ func checkExpect(t *testing.T, e Expect, id Identity) {
 	}
 	var want error
 	switch {
-	case e.ClusterID != id.ClusterID:
+	case e.ClusterID == "" || e.ClusterID != id.ClusterID:
 		want = ErrWrongCluster
 	case !role:
 		want = ErrWrongRole

@@ -3,10 +3,13 @@ package identity
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -236,4 +239,84 @@ func TestWatchReportsFaults(t *testing.T) {
 		cancel()
 		<-done
 	})
+}
+
+// A client that keeps sessions must not get past a CA that no longer counts.
+func TestNoResumption(t *testing.T) {
+	oldCA, newCA := newTestCA(t, testCluster), newTestCA(t, testCluster)
+	r := newRotating(t, oldCA, oldCA.mustIssue(t, RolePeer, "node-1"))
+	client := sourceOf(t, oldCA, oldCA.mustIssue(t, RolePeer, "node-2")).ClientTLS(ExpectNode(testCluster, "node-1"))
+	client.ClientSessionCache = tls.NewLRUClientSessionCache(8)
+	client.MinVersion = tls.VersionTLS12
+	server := r.source.ServerTLS(ClientPort)
+	for _, v := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		client.MaxVersion = v
+		for range 3 {
+			if resumed := exchange(t, server, client); resumed {
+				t.Errorf("TLS %x: the session was resumed", v)
+			}
+		}
+	}
+	next := newCA.mustIssue(t, RolePeer, "node-1")
+	r.write(t, r.files.CA, newCA.CertPEM)
+	r.write(t, r.files.Cert, next.CertPEM)
+	r.write(t, r.files.Key, next.KeyPEM)
+	if err := handshake(t, server, client); err == nil {
+		t.Error("a certificate of the old CA was accepted")
+	}
+}
+
+// exchange connects, reads a byte (with it come session tickets), and says
+// whether the session was resumed.
+func exchange(t *testing.T, server, client *tls.Config) bool {
+	t.Helper()
+	lis, err := tls.Listen("tcp", "127.0.0.1:0", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lis.Close()
+	served := make(chan error, 1)
+	go func() {
+		c, err := lis.Accept()
+		if err == nil {
+			_, err = c.Write([]byte{1})
+			err = errors.Join(err, c.Close())
+		}
+		served <- err
+	}()
+	c, err := tls.Dial("tcp", lis.Addr().String(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-served; err != nil {
+		t.Fatal(err)
+	}
+	return c.ConnectionState().DidResume
+}
+
+func TestSourceIsSafeForConcurrentUse(t *testing.T) {
+	ca := newTestCA(t, testCluster)
+	a, b := ca.mustIssue(t, RolePeer, "node-1"), ca.mustIssue(t, RolePeer, "node-1")
+	r := newRotating(t, ca, a)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 200 {
+				m := r.source.current()
+				if k := m.pair.Leaf.SerialNumber; k.Cmp(a.Certificate.SerialNumber) != 0 && k.Cmp(b.Certificate.SerialNumber) != 0 {
+					t.Error("material of neither pair")
+				}
+			}
+		})
+	}
+	for i := range 50 {
+		p := []*KeyPair{a, b}[i%2]
+		r.write(t, r.files.Cert, p.CertPEM)
+		r.write(t, r.files.Key, p.KeyPEM)
+	}
+	wg.Wait()
 }
