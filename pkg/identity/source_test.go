@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -289,11 +290,9 @@ func exchange(t *testing.T, server, client *tls.Config) bool {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if _, err := c.Read(make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-served; err != nil {
-		t.Fatal(err)
+	_, rerr := io.ReadFull(c, make([]byte, 1))
+	if err := <-served; err != nil || rerr != nil {
+		t.Fatalf("server: %v, client: %v", err, rerr)
 	}
 	return c.ConnectionState().DidResume
 }
