@@ -1,0 +1,73 @@
+package mvcc
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/netsy-io/netsy/pkg/record"
+)
+
+// Metrics of the local store.
+type Metrics struct {
+	appendSeconds   prometheus.Histogram
+	appendRecords   prometheus.Histogram
+	appendErrors    prometheus.Counter
+	oldRangeSeconds prometheus.Histogram
+	tailRevision    prometheus.Gauge
+	published       prometheus.Gauge
+	keys            prometheus.Gauge
+	compacted       prometheus.Gauge
+	purgedRecords   prometheus.Counter
+	purgeErrors     prometheus.Counter
+}
+
+// NewMetrics makes the metrics and registers them with r, if r isn't nil.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: "netsy_mvcc_" + name, Help: help})
+	}
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "netsy_mvcc_" + name, Help: help})
+	}
+	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "netsy_mvcc_" + name, Help: help, Buckets: buckets})
+	}
+	seconds := prometheus.ExponentialBuckets(0.0001, 2.5, 12) // 0.1 ms to 2.4 s
+	m := &Metrics{
+		appendSeconds:   histogram("append_duration_seconds", "Time to store a batch durably in SQLite.", seconds),
+		appendRecords:   histogram("append_records", "Records in a stored batch.", prometheus.ExponentialBuckets(1, 4, 7)),
+		appendErrors:    counter("append_errors_total", "Batches that were not stored."),
+		oldRangeSeconds: histogram("old_revision_range_duration_seconds", "Time of reads at a past revision, from SQLite.", seconds),
+		tailRevision:    gauge("tail_revision", "Last stored revision."),
+		published:       gauge("published_revision", "Newest committed revision that reads see."),
+		keys:            gauge("keys", "Live keys."),
+		compacted:       gauge("compaction_revision", "Revisions below it can't be read."),
+		purgedRecords:   counter("purged_records_total", "Superseded records removed from SQLite."),
+		purgeErrors:     counter("purge_errors_total", "Failed attempts to remove superseded records."),
+	}
+	if r != nil {
+		r.MustRegister(m.appendSeconds, m.appendRecords, m.appendErrors, m.oldRangeSeconds, m.tailRevision, m.published,
+			m.keys, m.compacted, m.purgedRecords, m.purgeErrors)
+	}
+	return m
+}
+
+func (m *Metrics) observeState(d *durable) {
+	m.tailRevision.Set(float64(d.tail.Revision))
+	m.compacted.Set(float64(d.compact))
+}
+
+func (m *Metrics) observePublished(sn *Snapshot) {
+	m.published.Set(float64(sn.rev))
+	m.keys.Set(float64(sn.Len()))
+}
+
+func (m *Metrics) observeAppend(recs []record.Record, took time.Duration, err error) {
+	if err != nil {
+		m.appendErrors.Inc()
+		return
+	}
+	m.appendSeconds.Observe(took.Seconds())
+	m.appendRecords.Observe(float64(len(recs)))
+}

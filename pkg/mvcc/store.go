@@ -1,0 +1,220 @@
+package mvcc
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/go-hclog"
+	_ "github.com/mattn/go-sqlite3" // the "sqlite3" driver
+
+	"github.com/netsy-io/netsy/pkg/record"
+)
+
+// readers bounds the connections that read history (old revisions, watch catch-up,
+// uploads). They are CPU-bound in SQLite; more would only add memory (2 MiB of page
+// cache each). Further readers wait.
+const readers = 4
+
+// Options say where the store lives and whose it is. All but Logger and Metrics are needed.
+type Options struct {
+	Dir       string // data directory; made if missing, locked while open
+	ClusterID string
+	NodeID    string
+	Logger    hclog.Logger
+	Metrics   *Metrics
+}
+
+func (o *Options) setDefaults() error {
+	for name, v := range map[string]string{"Dir": o.Dir, "ClusterID": o.ClusterID, "NodeID": o.NodeID} {
+		if v == "" {
+			return fmt.Errorf("mvcc: option %s is empty", name)
+		}
+	}
+	if o.Logger == nil {
+		o.Logger = hclog.NewNullLogger()
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	return nil
+}
+
+// Store is one node's copy of the history and its state. Its methods are safe for
+// concurrent use; those that write wait for one another. See DESIGN.md.
+type Store struct {
+	log     hclog.Logger
+	metrics *Metrics
+
+	lock    *os.File
+	writeDB *sql.DB
+	writer  *writer
+	readDB  *sql.DB
+
+	incarnation atomic.Pointer[string]
+	startCount  int64
+
+	state     atomic.Pointer[durable]   // as last committed
+	logged    atomic.Pointer[loggedPos] // may be ahead of state.logged
+	published atomic.Pointer[Snapshot]
+	publishMu sync.Mutex // publishing, and copying the published tree
+	poisoned  atomic.Pointer[error]
+	closed    atomic.Bool
+
+	purger *purger
+}
+
+// Open locks the data directory, opens or makes the SQLite file, checks that it is
+// whole and belongs to this node, and counts the start. Errors: ErrLocked,
+// *IdentityError, ErrCorrupt, ErrNewerSchema, ErrDisk.
+func Open(ctx context.Context, o Options) (_ *Store, err error) {
+	if err := o.setDefaults(); err != nil {
+		return nil, err
+	}
+	s := &Store{log: o.Logger, metrics: o.Metrics}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.release())
+		}
+	}()
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("mvcc: make data directory: %w", err)
+	}
+	if s.lock, err = lockDir(o.Dir); err != nil {
+		return nil, err
+	}
+	if err := s.openFile(ctx, o); err != nil {
+		return nil, err
+	}
+	s.published.Store(&Snapshot{tree: newTree()})
+	s.purger = startPurger(s)
+	return s, nil
+}
+
+func (s *Store) openFile(ctx context.Context, o Options) (err error) {
+	path, err := filepath.Abs(filepath.Join(o.Dir, dbName))
+	if err != nil {
+		return fmt.Errorf("mvcc: data directory: %w", err)
+	}
+	if err := dropStaleWAL(path); err != nil {
+		return err
+	}
+	if s.writeDB, err = sql.Open("sqlite3", dsn(path, true)); err != nil {
+		return sqlError("open", err)
+	}
+	conn, err := s.writeDB.Conn(ctx)
+	if err != nil {
+		return sqlError("open", err)
+	}
+	s.writer = &writer{conn: conn}
+	if err := migrate(ctx, conn); err != nil {
+		return err
+	}
+	if err := s.identify(ctx, conn, o); err != nil {
+		return err
+	}
+	if err := syncDir(o.Dir); err != nil {
+		return fmt.Errorf("mvcc: sync data directory: %w", err)
+	}
+	if s.writer, err = newWriter(ctx, conn); err != nil {
+		return err
+	}
+	d, err := readDurable(ctx, conn)
+	if err != nil {
+		return err
+	}
+	s.install(&d)
+	s.logged.Store(&d.logged)
+	if s.readDB, err = sql.Open("sqlite3", dsn(path, false)); err != nil {
+		return sqlError("open for reading", err)
+	}
+	s.readDB.SetMaxOpenConns(readers)
+	s.readDB.SetMaxIdleConns(readers)
+	return nil
+}
+
+// dropStaleWAL removes what a file that is gone left beside it: it must not be
+// replayed into a new one.
+func dropStaleWAL(path string) error {
+	if st, err := os.Stat(path); err == nil && st.Size() > 0 {
+		return nil
+	}
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("mvcc: remove stale %s: %w", path+suffix, err)
+		}
+	}
+	return nil
+}
+
+// Close stops the background work, stores what was kept lazily and releases the
+// directory. Snapshots stay readable.
+func (s *Store) Close() error {
+	if s.closed.Load() {
+		return nil
+	}
+	s.purger.stop()
+	var err error
+	if s.state.Load().logged != *s.logged.Load() && s.poisoned.Load() == nil {
+		err = s.write("close", func(*writer, *durable) error { return nil })
+	}
+	if s.closed.Swap(true) {
+		return nil
+	}
+	return errors.Join(err, s.release())
+}
+
+func (s *Store) release() error {
+	var errs []error
+	if s.readDB != nil {
+		errs = append(errs, s.readDB.Close())
+	}
+	if s.writer != nil {
+		s.writer.mu.Lock()
+		errs = append(errs, s.writer.conn.Close())
+		s.writer.mu.Unlock()
+	}
+	if s.writeDB != nil {
+		errs = append(errs, s.writeDB.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// install makes a committed state the present one.
+func (s *Store) install(d *durable) {
+	s.state.Store(d)
+	s.metrics.observeState(d)
+}
+
+// Tail is the position of the last stored record; zero when there is none.
+func (s *Store) Tail() record.Pos { return s.state.Load().tail }
+
+// SetLogged remembers that everything up to pos is in the object log, the last of it
+// in the chunk that begins at first. It is stored with the next write: knowing an
+// older position costs time, nothing else. Older positions than known are ignored.
+func (s *Store) SetLogged(first record.Revision, pos record.Pos) {
+	for {
+		old := s.logged.Load()
+		if !old.pos.Less(pos) {
+			return
+		}
+		if s.logged.CompareAndSwap(old, &loggedPos{first: first, pos: pos}) {
+			s.purger.wake()
+			return
+		}
+	}
+}
+
+// Logged returns what SetLogged was last told; ok is false when nothing is known.
+func (s *Store) Logged() (first record.Revision, pos record.Pos, ok bool) {
+	l := s.logged.Load()
+	return l.first, l.pos, l.pos.Revision > 0
+}

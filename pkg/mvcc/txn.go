@@ -1,0 +1,123 @@
+package mvcc
+
+import (
+	"context"
+	"fmt"
+
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
+	"github.com/netsy-io/netsy/pkg/record"
+)
+
+// Txn evaluates a transaction: the compares against the present state, then the
+// operations of the branch they choose, in order, each seeing those before it. The
+// change is nil if nothing was written. Errors, after which nothing has changed:
+// ErrKeyNotFound, ErrCompacted, ErrFutureRev, ErrUnsupported, ErrDisk (a range at an
+// old revision). ctx is for such ranges.
+func (w *Working) Txn(ctx context.Context, req *etcdserverpb.TxnRequest, stamp Stamp) (*etcdserverpb.TxnResponse, *Change, error) {
+	if err := checkTxn(req); err != nil {
+		return nil, nil, err
+	}
+	resp := &etcdserverpb.TxnResponse{Succeeded: w.compareAll(req.Compare)}
+	ops := req.Failure
+	if resp.Succeeded {
+		ops = req.Success
+	}
+	old, err := w.prepare(ctx, ops)
+	if err != nil {
+		return nil, nil, err
+	}
+	var change *Change
+	for i, op := range ops {
+		r, ch, err := w.apply(op, old[i], stamp)
+		if err != nil {
+			return nil, nil, fmt.Errorf("mvcc: operation %d: %w", i, err) // prepare left none that comes after a change
+		}
+		if ch != nil {
+			change = ch
+		}
+		resp.Responses = append(resp.Responses, r)
+	}
+	resp.Header = w.header()
+	return resp, change, nil
+}
+
+func (w *Working) compareAll(compares []*etcdserverpb.Compare) bool {
+	for _, c := range compares {
+		if !compareRange(c, w.covered(c)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *Working) covered(c *etcdserverpb.Compare) []*mvccpb.KeyValue {
+	if !single(c.RangeEnd) {
+		return collect(w.tree, newKeyRange(c.Key, c.RangeEnd), 0)
+	}
+	if kv := get(w.tree, c.Key); kv != nil {
+		return []*mvccpb.KeyValue{kv}
+	}
+	return nil
+}
+
+// prepare does everything that can fail, before anything is changed: it checks puts
+// against the state before the branch, as etcd does, and reads the ranges at old
+// revisions, which the branch's own writes don't touch. Their answers come by index.
+func (w *Working) prepare(ctx context.Context, ops []*etcdserverpb.RequestOp) (map[int]*etcdserverpb.RangeResponse, error) {
+	var old map[int]*etcdserverpb.RangeResponse
+	for i, op := range ops {
+		if p := op.GetRequestPut(); p != nil && (p.IgnoreValue || p.IgnoreLease) && get(w.tree, p.Key) == nil {
+			return nil, ErrKeyNotFound
+		}
+		r := op.GetRequestRange()
+		if r == nil || r.Revision == 0 {
+			continue
+		}
+		resp, err := w.rangeAt(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if old == nil {
+			old = make(map[int]*etcdserverpb.RangeResponse, len(ops))
+		}
+		old[i] = resp
+	}
+	return old, nil
+}
+
+// rangeAt answers a range at a given revision, up to the present one.
+func (w *Working) rangeAt(ctx context.Context, req *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
+	at := record.Revision(req.Revision)
+	switch {
+	case at > w.rev:
+		return nil, ErrFutureRev
+	case at < w.store.CompactRevision():
+		return nil, ErrCompacted
+	case at < 0 || at == w.rev:
+		return rangeTree(w.tree, req, w.rev), nil
+	case at >= w.undo.floor:
+		return rangeTree(w.undo.at(w.tree.Copy(), at), req, w.rev), nil
+	}
+	return w.store.rangeOld(ctx, req, w.rev)
+}
+
+func (w *Working) apply(op *etcdserverpb.RequestOp, old *etcdserverpb.RangeResponse, stamp Stamp) (*etcdserverpb.ResponseOp, *Change, error) {
+	switch r := op.Request.(type) {
+	case *etcdserverpb.RequestOp_RequestRange:
+		resp := old
+		if resp == nil {
+			resp = rangeTree(w.tree, r.RequestRange, w.rev)
+		}
+		resp.Header.Revision = int64(w.rev) // as of now, whenever it was read
+		return &etcdserverpb.ResponseOp{Response: &etcdserverpb.ResponseOp_ResponseRange{ResponseRange: resp}}, nil, nil
+	case *etcdserverpb.RequestOp_RequestPut:
+		resp, ch, err := w.Put(r.RequestPut, stamp)
+		return &etcdserverpb.ResponseOp{Response: &etcdserverpb.ResponseOp_ResponsePut{ResponsePut: resp}}, ch, err
+	case *etcdserverpb.RequestOp_RequestDeleteRange:
+		resp, ch, err := w.DeleteRange(r.RequestDeleteRange, stamp)
+		return &etcdserverpb.ResponseOp{Response: &etcdserverpb.ResponseOp_ResponseDeleteRange{ResponseDeleteRange: resp}}, ch, err
+	}
+	return nil, nil, unsupported("operation %T", op.Request)
+}

@@ -1,0 +1,54 @@
+package mvcc
+
+import (
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
+	"github.com/netsy-io/netsy/pkg/record"
+)
+
+// undoLog remembers what each unpublished revision replaced, so that a transaction
+// can read at a revision that isn't in SQLite yet. It is as long as the writes in
+// flight, which the sequencer bounds.
+type undoLog struct {
+	floor   record.Revision // the oldest state that can be made
+	entries []undoEntry     // by revision
+}
+
+type undoEntry struct {
+	rev  record.Revision
+	key  []byte
+	prev *mvccpb.KeyValue // nil: the key did not exist
+}
+
+func (u *undoLog) add(rev record.Revision, key []byte, prev *mvccpb.KeyValue) {
+	u.entries = append(u.entries, undoEntry{rev: rev, key: key, prev: prev})
+}
+
+// forget drops what is needed for states before rev only.
+func (u *undoLog) forget(rev record.Revision) {
+	if rev <= u.floor {
+		return
+	}
+	u.floor = rev
+	n := 0
+	for n < len(u.entries) && u.entries[n].rev <= rev {
+		n++
+	}
+	if n == len(u.entries) {
+		u.entries = u.entries[:0]
+		return
+	}
+	u.entries = u.entries[n:]
+}
+
+// at turns t, a copy of the newest state, into the one at rev >= floor.
+func (u *undoLog) at(t *tree, rev record.Revision) *tree {
+	for i := len(u.entries) - 1; i >= 0 && u.entries[i].rev > rev; i-- {
+		if e := u.entries[i]; e.prev != nil {
+			t.Set(e.prev)
+		} else {
+			t.Delete(&mvccpb.KeyValue{Key: e.key})
+		}
+	}
+	return t
+}

@@ -1,0 +1,184 @@
+package mvcc
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
+	"github.com/netsy-io/netsy/pkg/record"
+)
+
+// Stamp is what the Primary puts on each record it makes.
+type Stamp struct {
+	Epoch    record.Epoch
+	LeaderID string
+	Now      time.Time
+}
+
+// Change is what one write did: the record to commit and the event to send once it
+// is. PrevKv is always set where there was a value before.
+type Change struct {
+	Record record.Record
+	Event  *mvccpb.Event
+}
+
+// Working is the tentative state: the published one and what has been assigned a
+// revision since. One goroutine owns it. Requests' keys and values are kept, not
+// copied: they must not be changed afterwards.
+type Working struct {
+	store *Store
+	tree  *tree
+	rev   record.Revision
+	undo  undoLog
+}
+
+// NewWorking makes the state at the end of the stored history: the published
+// snapshot and all records stored beyond it. At start that is the whole history.
+func (s *Store) NewWorking(ctx context.Context) (*Working, error) {
+	s.publishMu.Lock() // Copy marks both trees
+	base := s.Snapshot()
+	w := &Working{store: s, tree: base.tree.Copy(), rev: base.rev, undo: undoLog{floor: base.rev}}
+	s.publishMu.Unlock()
+	if err := w.load(ctx); err != nil {
+		return nil, fmt.Errorf("mvcc: load state: %w", err)
+	}
+	return w, nil
+}
+
+// load replays what is stored beyond the present state. It is one transaction: were
+// a tombstone purged between two, the put before it would stand.
+func (w *Working) load(ctx context.Context) error {
+	return w.store.read(ctx, "load state", func(tx *sql.Tx) error {
+		stored, err := readDurable(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for from := w.rev + 1; from <= stored.tail.Revision; {
+			p, err := readPiece(ctx, tx, from, stored.tail.Revision, everything)
+			if err != nil {
+				return err
+			}
+			for _, r := range p.records {
+				if r.Revision > max(w.rev, stored.purged)+1 {
+					return fmt.Errorf("%w: revision %d follows %d", ErrCorrupt, r.Revision, w.rev)
+				}
+				w.Apply(r)
+			}
+			w.undo.forget(w.rev)
+			from = p.next
+		}
+		if w.rev < stored.tail.Revision {
+			return fmt.Errorf("%w: history ends at revision %d, not %d", ErrCorrupt, w.rev, stored.tail.Revision)
+		}
+		return nil
+	})
+}
+
+// Revision is the last assigned revision.
+func (w *Working) Revision() record.Revision { return w.rev }
+
+// Snapshot returns the present tentative state; it costs the same at any size.
+func (w *Working) Snapshot() *Snapshot { return &Snapshot{tree: w.tree.Copy(), rev: w.rev} }
+
+// Apply replays a record that follows the present state. Netsy's own records only
+// move the revision, and have no event.
+func (w *Working) Apply(r *record.Record) *mvccpb.Event {
+	w.undo.forget(w.store.Snapshot().rev)
+	w.rev = r.Revision
+	if r.Internal() {
+		return nil
+	}
+	prev := get(w.tree, r.Key)
+	ev := event(r, prev)
+	if r.Deleted {
+		w.tree.Delete(&mvccpb.KeyValue{Key: r.Key})
+	} else {
+		w.tree.Set(ev.Kv)
+	}
+	w.undo.add(r.Revision, r.Key, prev)
+	return ev
+}
+
+// Put writes a key. Errors, after which nothing has changed: ErrKeyNotFound, ErrUnsupported.
+func (w *Working) Put(req *etcdserverpb.PutRequest, stamp Stamp) (*etcdserverpb.PutResponse, *Change, error) {
+	if err := checkPut(req); err != nil {
+		return nil, nil, err
+	}
+	prev := get(w.tree, req.Key)
+	value, lease := req.Value, req.Lease
+	if (req.IgnoreValue || req.IgnoreLease) && prev == nil {
+		return nil, nil, ErrKeyNotFound
+	}
+	if req.IgnoreValue {
+		value = prev.Value
+	}
+	if req.IgnoreLease {
+		lease = prev.Lease
+	}
+	ch := w.change(putRecord(req.Key, value, lease, prev), stamp)
+	resp := &etcdserverpb.PutResponse{Header: w.header()}
+	if req.PrevKv {
+		resp.PrevKv = prev
+	}
+	return resp, ch, nil
+}
+
+// DeleteRange deletes one key; ranges are ErrUnsupported. The change is nil when
+// there was no such key.
+func (w *Working) DeleteRange(req *etcdserverpb.DeleteRangeRequest, stamp Stamp) (*etcdserverpb.DeleteRangeResponse, *Change, error) {
+	if err := checkDelete(req); err != nil {
+		return nil, nil, err
+	}
+	prev := get(w.tree, req.Key)
+	if prev == nil {
+		return &etcdserverpb.DeleteRangeResponse{Header: w.header()}, nil, nil
+	}
+	ch := w.change(tombstone(prev), stamp)
+	resp := &etcdserverpb.DeleteRangeResponse{Header: w.header(), Deleted: 1}
+	if req.PrevKv {
+		resp.PrevKvs = []*mvccpb.KeyValue{prev}
+	}
+	return resp, ch, nil
+}
+
+// DeleteIfLease deletes key if it still holds the lease; nil if it doesn't.
+func (w *Working) DeleteIfLease(key []byte, lease int64, stamp Stamp) *Change {
+	prev := get(w.tree, key)
+	if prev == nil || prev.Lease != lease || lease == 0 {
+		return nil
+	}
+	return w.change(tombstone(prev), stamp)
+}
+
+func (w *Working) header() *etcdserverpb.ResponseHeader {
+	return &etcdserverpb.ResponseHeader{Revision: int64(w.rev)}
+}
+
+// change gives the record its revision and applies it.
+func (w *Working) change(r record.Record, stamp Stamp) *Change {
+	r.Revision, r.Epoch, r.LeaderID, r.CreatedAt = w.rev+1, stamp.Epoch, stamp.LeaderID, stamp.Now
+	if r.Created {
+		r.CreateRevision = r.Revision
+	}
+	return &Change{Event: w.Apply(&r), Record: r}
+}
+
+func putRecord(key, value []byte, lease int64, prev *mvccpb.KeyValue) record.Record {
+	r := record.Record{Key: key, Value: value, Lease: lease, Version: 1, Created: prev == nil}
+	if prev != nil {
+		r.Version = prev.Version + 1
+		r.CreateRevision, r.PrevRevision = record.Revision(prev.CreateRevision), record.Revision(prev.ModRevision)
+	}
+	return r
+}
+
+func tombstone(prev *mvccpb.KeyValue) record.Record {
+	return record.Record{
+		Key: prev.Key, Deleted: true,
+		CreateRevision: record.Revision(prev.CreateRevision), PrevRevision: record.Revision(prev.ModRevision),
+	}
+}

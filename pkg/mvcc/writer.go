@@ -1,0 +1,149 @@
+package mvcc
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// writer owns the one connection that changes the file. Transactions are not
+// interrupted by a caller's context: an interrupted commit would be one more way
+// not to know.
+type writer struct {
+	mu     sync.Mutex // one transaction at a time
+	conn   *sql.Conn
+	insert *sql.Stmt
+	meta   *sql.Stmt // selectDurable
+	update *sql.Stmt // updateDurable
+}
+
+func newWriter(ctx context.Context, conn *sql.Conn) (*writer, error) {
+	w := &writer{conn: conn}
+	for query, to := range map[string]**sql.Stmt{insertRecord: &w.insert, selectDurable: &w.meta, updateDurable: &w.update} {
+		stmt, err := conn.PrepareContext(ctx, query)
+		if err != nil {
+			return nil, sqlError("prepare", err)
+		}
+		*to = stmt
+	}
+	return w, nil
+}
+
+func (w *writer) exec(query string) error {
+	_, err := w.conn.ExecContext(context.Background(), query)
+	return err
+}
+
+// write runs fn in one transaction and, once it is durable, installs the state fn
+// left in next. fn must not touch the store otherwise. When write fails, nothing
+// was stored and the state in memory is as it was, or the store is poisoned.
+func (s *Store) write(op string, fn func(w *writer, next *durable) error) error {
+	w := s.writer
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := s.writable(); err != nil {
+		return err
+	}
+	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
+		return sqlError(op+": begin", err)
+	}
+	next, err := s.transact(w, fn)
+	if err != nil {
+		return s.rollback(op, err)
+	}
+	if err := w.exec("COMMIT"); err != nil {
+		return s.commitFailed(op, err)
+	}
+	s.install(next)
+	return nil
+}
+
+// transact is the inside of a transaction. The stored state is read again in it: if
+// it isn't what memory says, some other process writes this file.
+func (s *Store) transact(w *writer, fn func(*writer, *durable) error) (*durable, error) {
+	stored, err := scanDurable(w.meta.QueryRow())
+	if err != nil {
+		return nil, err
+	}
+	if stored != *s.state.Load() {
+		return nil, s.poison(fmt.Errorf("stored state %+v differs from memory %+v: does another process write the file?", stored, *s.state.Load()))
+	}
+	next := stored
+	next.logged = *s.logged.Load()
+	if err := fn(w, &next); err != nil {
+		return nil, err
+	}
+	before := stored
+	before.tail = next.tail // follows from the records
+	if before != next {
+		if _, err := w.update.Exec(next.updateArgs()...); err != nil {
+			return nil, err
+		}
+	}
+	return &next, nil
+}
+
+// rollback undoes the open transaction (SQLite may have done so itself) and returns
+// the cause, classified.
+func (s *Store) rollback(op string, cause error) error {
+	if !s.autoCommit() {
+		if err := s.writer.exec("ROLLBACK"); err != nil || !s.autoCommit() {
+			return s.poison(fmt.Errorf("%s: %w; rollback: %w", op, cause, errors.Join(err)))
+		}
+	}
+	return sqlError(op, cause)
+}
+
+// commitFailed resolves a failed COMMIT. A full disk or a refused commit rolls back
+// cleanly, which reading the state again confirms. After an I/O error nothing does:
+// the frames may be in the WAL and come back with the next start, and a later fsync
+// that succeeds proves nothing about this one.
+func (s *Store) commitFailed(op string, cause error) error {
+	err := s.rollback(op+": commit", cause)
+	if errors.Is(err, ErrPoisoned) {
+		return err
+	}
+	var se sqlite3.Error
+	if !errors.As(cause, &se) || se.Code == sqlite3.ErrIoErr {
+		return s.poison(err)
+	}
+	stored, readErr := scanDurable(s.writer.meta.QueryRow())
+	if readErr != nil {
+		return s.poison(fmt.Errorf("%w; read back: %w", err, readErr))
+	}
+	if stored != *s.state.Load() {
+		return s.poison(fmt.Errorf("%w; yet it was stored", err))
+	}
+	return err
+}
+
+func (s *Store) autoCommit() bool {
+	auto := false
+	err := s.writer.conn.Raw(func(c any) error {
+		auto = c.(*sqlite3.SQLiteConn).AutoCommit()
+		return nil
+	})
+	return err == nil && auto
+}
+
+// poison refuses every later write.
+func (s *Store) poison(cause error) error {
+	err := fmt.Errorf("%w: %w", ErrPoisoned, cause)
+	s.poisoned.CompareAndSwap(nil, &err)
+	s.log.Error("store takes no more writes", "error", cause)
+	return err
+}
+
+func (s *Store) writable() error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	if err := s.poisoned.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
