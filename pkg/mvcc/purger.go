@@ -18,23 +18,18 @@ const purgeRecords = 256
 // moment, after any crash, the file holds exactly the state at the purged
 // revision and all that came after.
 type purger struct {
-	s      *Store
-	woken  chan struct{}
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	s     *Store
+	woken chan struct{}
+	done  sync.WaitGroup
 }
 
+// startPurger starts the purge of what a former process left, and all to come; it
+// ends with the store's context.
 func startPurger(s *Store) *purger {
-	ctx, cancel := context.WithCancel(context.Background())
-	p := &purger{s: s, woken: make(chan struct{}, 1), cancel: cancel}
+	p := &purger{s: s, woken: make(chan struct{}, 1)}
 	p.wake()
-	p.done.Go(func() { p.run(ctx) })
+	p.done.Go(func() { p.run(s.ctx) })
 	return p
-}
-
-func (p *purger) stop() {
-	p.cancel()
-	p.done.Wait()
 }
 
 func (p *purger) wake() {

@@ -65,7 +65,10 @@ type Store struct {
 	publishMu sync.Mutex // publishing, and copying the published tree
 	poisoned  atomic.Pointer[error]
 	closed    atomic.Bool
+	size      atomic.Pointer[fileSize]
 
+	ctx    context.Context // ends with Close; for work that no caller's context bounds
+	cancel context.CancelFunc
 	purger *purger
 }
 
@@ -77,6 +80,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	s := &Store{log: o.Logger, metrics: o.Metrics}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.release())
@@ -128,6 +132,9 @@ func (s *Store) openFile(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := s.measure(s.writer); err != nil {
+		return sqlError("read the file's size", err)
+	}
 	s.install(&d)
 	s.logged.Store(&d.logged)
 	if s.readDB, err = sql.Open("sqlite3", dsn(path, false)); err != nil {
@@ -158,7 +165,8 @@ func (s *Store) Close() error {
 	if s.closed.Load() {
 		return nil
 	}
-	s.purger.stop()
+	s.cancel()
+	s.purger.done.Wait()
 	var err error
 	if s.state.Load().logged != *s.logged.Load() && s.poisoned.Load() == nil {
 		err = s.write("close", func(*writer, *durable) error { return nil })
@@ -170,6 +178,7 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) release() error {
+	s.cancel()
 	var errs []error
 	if s.readDB != nil {
 		errs = append(errs, s.readDB.Close())

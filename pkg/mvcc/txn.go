@@ -1,7 +1,6 @@
 package mvcc
 
 import (
-	"context"
 	"fmt"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -14,8 +13,8 @@ import (
 // operations of the branch they choose, in order, each seeing those before it. The
 // change is nil if nothing was written. Errors, after which nothing has changed:
 // ErrKeyNotFound, ErrCompacted, ErrFutureRev, ErrUnsupported, ErrDisk (a range at an
-// old revision). ctx is for such ranges.
-func (w *Working) Txn(ctx context.Context, req *etcdserverpb.TxnRequest, stamp Stamp) (*etcdserverpb.TxnResponse, *Change, error) {
+// old revision: the one thing here that may read the disk).
+func (w *Working) Txn(req *etcdserverpb.TxnRequest, stamp Stamp) (*etcdserverpb.TxnResponse, *Change, error) {
 	if err := checkTxn(req); err != nil {
 		return nil, nil, err
 	}
@@ -24,7 +23,7 @@ func (w *Working) Txn(ctx context.Context, req *etcdserverpb.TxnRequest, stamp S
 	if resp.Succeeded {
 		ops = req.Success
 	}
-	old, err := w.prepare(ctx, ops)
+	old, err := w.prepare(ops)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -65,7 +64,7 @@ func (w *Working) covered(c *etcdserverpb.Compare) []*mvccpb.KeyValue {
 // prepare does everything that can fail, before anything is changed: it checks puts
 // against the state before the branch, as etcd does, and reads the ranges at old
 // revisions, which the branch's own writes don't touch. Their answers come by index.
-func (w *Working) prepare(ctx context.Context, ops []*etcdserverpb.RequestOp) (map[int]*etcdserverpb.RangeResponse, error) {
+func (w *Working) prepare(ops []*etcdserverpb.RequestOp) (map[int]*etcdserverpb.RangeResponse, error) {
 	var old map[int]*etcdserverpb.RangeResponse
 	for i, op := range ops {
 		if p := op.GetRequestPut(); p != nil && (p.IgnoreValue || p.IgnoreLease) && get(w.tree, p.Key) == nil {
@@ -75,7 +74,7 @@ func (w *Working) prepare(ctx context.Context, ops []*etcdserverpb.RequestOp) (m
 		if r == nil || r.Revision == 0 {
 			continue
 		}
-		resp, err := w.rangeAt(ctx, r)
+		resp, err := w.rangeAt(r)
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +87,7 @@ func (w *Working) prepare(ctx context.Context, ops []*etcdserverpb.RequestOp) (m
 }
 
 // rangeAt answers a range at a given revision, up to the present one.
-func (w *Working) rangeAt(ctx context.Context, req *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
+func (w *Working) rangeAt(req *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
 	at := record.Revision(req.Revision)
 	switch {
 	case at > w.rev:
@@ -100,7 +99,7 @@ func (w *Working) rangeAt(ctx context.Context, req *etcdserverpb.RangeRequest) (
 	case at >= w.undo.floor:
 		return rangeTree(w.undo.at(w.tree.Copy(), at), req, w.rev), nil
 	}
-	return w.store.rangeOld(ctx, req, w.rev)
+	return w.store.rangeOld(w.store.ctx, req, w.rev)
 }
 
 func (w *Working) apply(op *etcdserverpb.RequestOp, old *etcdserverpb.RangeResponse, stamp Stamp) (*etcdserverpb.ResponseOp, *Change, error) {

@@ -19,11 +19,12 @@ type writer struct {
 	insert *sql.Stmt
 	meta   *sql.Stmt // selectDurable
 	update *sql.Stmt // updateDurable
+	size   *sql.Stmt // selectSize
 }
 
 func newWriter(ctx context.Context, conn *sql.Conn) (*writer, error) {
 	w := &writer{conn: conn}
-	for query, to := range map[string]**sql.Stmt{insertRecord: &w.insert, selectDurable: &w.meta, updateDurable: &w.update} {
+	for query, to := range map[string]**sql.Stmt{insertRecord: &w.insert, selectDurable: &w.meta, updateDurable: &w.update, selectSize: &w.size} {
 		stmt, err := conn.PrepareContext(ctx, query)
 		if err != nil {
 			return nil, sqlError("prepare", err)
@@ -75,6 +76,9 @@ func (s *Store) transact(w *writer, fn func(*writer, *durable) error) (*durable,
 	next := stored
 	next.logged = *s.logged.Load()
 	if err := fn(w, &next); err != nil {
+		return nil, err
+	}
+	if err := s.measure(w); err != nil {
 		return nil, err
 	}
 	before := stored
@@ -136,6 +140,17 @@ func (s *Store) poison(cause error) error {
 	s.poisoned.CompareAndSwap(nil, &err)
 	s.log.Error("store takes no more writes", "error", cause)
 	return err
+}
+
+// CheckWritable stores something that changes nothing: nil says that the disk takes
+// writes (again).
+func (s *Store) CheckWritable(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.write("check", func(w *writer, _ *durable) error {
+		return w.exec("UPDATE meta SET start_count = start_count")
+	})
 }
 
 func (s *Store) writable() error {
