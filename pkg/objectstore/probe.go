@@ -1,0 +1,115 @@
+package objectstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+)
+
+// ErrNoConditionalWrites says that a store takes a second create, or a stale
+// compare-and-swap, and so can't hold a Netsy cluster.
+var ErrNoConditionalWrites = errors.New("this object storage does not refuse conflicting conditional writes and can't be used: " +
+	"two writers could both win the same slot and acknowledged data would be lost; " +
+	"use a provider with If-None-Match and If-Match (S3) or generation preconditions (GCS), with no proxy that drops these headers")
+
+// Probe proves on a scratch key, which it deletes, that the store refuses a
+// second create, a stale compare-and-swap, and a stale conditional delete. It returns ErrNoConditionalWrites
+// if not; any other error (unreachable, credentials, no such bucket) is the Store's own.
+// Run it once at the start of every process.
+func Probe(ctx context.Context, s Store) (err error) {
+	p := &probe{ctx: ctx, s: s, key: "probe/" + rand.Text()}
+	defer func() { err = errors.Join(err, p.cleanUp()) }()
+	v1, err := p.create()
+	if err != nil {
+		return err
+	}
+	if err := p.refused("a second create", p.put("two", IfAbsent())); err != nil {
+		return err
+	}
+	v2, err := p.swap(v1)
+	if err != nil {
+		return err
+	}
+	if err := p.refused("a stale compare-and-swap", p.put("three", IfMatch(v1))); err != nil {
+		return err
+	}
+	if err := p.refused("a stale conditional delete", s.Delete(ctx, p.key, IfMatch(v1))); err != nil {
+		return err
+	}
+	return p.unchanged(v2)
+}
+
+type probe struct {
+	ctx     context.Context
+	s       Store
+	key     string
+	created bool // there may be something to delete
+}
+
+func (p *probe) put(body string, cond Condition) error {
+	_, err := p.s.Put(p.ctx, p.key, []byte("netsy probe "+body), cond)
+	return err
+}
+
+func (p *probe) create() (Version, error) {
+	v, err := p.s.Put(p.ctx, p.key, []byte("netsy probe one"), IfAbsent())
+	p.created = err == nil || errors.Is(err, ErrUnknownOutcome)
+	return v, p.failed("creating an object", err)
+}
+
+func (p *probe) swap(v1 Version) (Version, error) {
+	v2, err := p.s.Put(p.ctx, p.key, []byte("netsy probe two"), IfMatch(v1))
+	if err == nil && v2 == v1 {
+		return "", fmt.Errorf("%w (%s: other bytes under the same key have the same version %s)", ErrNoConditionalWrites, p.s, v1)
+	}
+	return v2, p.failed("a compare-and-swap", err)
+}
+
+// refused checks that a write that must be refused was.
+func (p *probe) refused(what string, err error) error {
+	switch {
+	case errors.Is(err, ErrPreconditionFailed):
+		return nil
+	case err == nil:
+		return fmt.Errorf("%w (%s took %s)", ErrNoConditionalWrites, p.s, what)
+	default:
+		return p.failed(what, err)
+	}
+}
+
+// failed explains an error. A server that doesn't know conditions says "not
+// implemented".
+func (p *probe) failed(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errors.ErrUnsupported):
+		return fmt.Errorf("%w (%s: %s: %w)", ErrNoConditionalWrites, p.s, what, err)
+	default:
+		return fmt.Errorf("probing %s for conditional writes: %s: %w", p.s, what, err)
+	}
+}
+
+// unchanged catches a store that answers "refused" and writes all the same.
+func (p *probe) unchanged(v Version) error {
+	b, info, err := ReadAll(p.ctx, p.s, p.key, 1<<10)
+	if err != nil {
+		return p.failed("reading back", err)
+	}
+	if string(b) != "netsy probe two" || info.Version != v {
+		return fmt.Errorf("%w (%s changed the object by a write that it refused)", ErrNoConditionalWrites, p.s)
+	}
+	return nil
+}
+
+func (p *probe) cleanUp() error {
+	if !p.created {
+		return nil
+	}
+	// Also when ctx has ended: the store's own timeout bounds it.
+	if err := p.s.Delete(context.WithoutCancel(p.ctx), p.key, Always()); err != nil {
+		return fmt.Errorf("deleting the probe's scratch object: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/objectstore/internal/attempt"
+)
+
+// maxPut is the largest object that S3 takes in one request. A multi-part upload,
+// whose completion takes the same conditions, is what larger ones would need.
+const maxPut = 5 << 30
+
+// Put writes an object in one request.
+func (s *Store) Put(ctx context.Context, key string, body []byte, cond objectstore.Condition) (objectstore.Version, error) {
+	return s.put(ctx, key, bytes.NewReader(body), int64(len(body)), cond)
+}
+
+// PutStream writes an object in one request that reads body once: it isn't hashed
+// for the signature. At most 5 GiB.
+func (s *Store) PutStream(ctx context.Context, key string, body io.ReadSeeker, size int64, cond objectstore.Condition) (objectstore.Version, error) {
+	switch {
+	case body == nil, size < 0:
+		return "", objectstore.Errorf(objectstore.ErrPermanent, "put", key, "no body, or its size %d is negative", size)
+	case size > maxPut:
+		return "", objectstore.Errorf(objectstore.ErrPermanent, "put", key, "%d bytes are more than the %d that one PutObject takes", size, int64(maxPut))
+	}
+	if err := attempt.CheckSize(body, size); err != nil {
+		return "", objectstore.Errorf(objectstore.ErrPermanent, "put", key, "%w", err)
+	}
+	return s.put(ctx, key, body, size, cond, s3.WithAPIOptions(v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware))
+}
+
+func (s *Store) put(ctx context.Context, key string, body io.Reader, size int64, cond objectstore.Condition, opts ...func(*s3.Options)) (objectstore.Version, error) {
+	if err := objectstore.CheckPut(ctx, key, cond); err != nil {
+		return "", err
+	}
+	a := attempt.Begin(ctx, attempt.Timeout(s.cfg.Timeout, size))
+	defer a.Close()
+	out, err := s.client.PutObject(a.Context(), s.putInput(key, body, size, cond), append(opts, once)...)
+	if err != nil {
+		return "", s.failed(a, request{op: "put", key: key, write: true, cond: cond}, err)
+	}
+	if aws.ToString(out.ETag) == "" {
+		return "", &objectstore.Error{Kind: objectstore.ErrUnknownOutcome, Op: "put", Key: key, Err: errors.New("the answer has no ETag")}
+	}
+	return objectstore.Version(*out.ETag), nil
+}
+
+func (s *Store) putInput(key string, body io.Reader, size int64, cond objectstore.Condition) *s3.PutObjectInput {
+	in := &s3.PutObjectInput{
+		Bucket:        &s.cfg.Bucket,
+		Key:           s.key(key),
+		Body:          body,
+		ContentLength: &size,
+		StorageClass:  types.StorageClass(s.cfg.Class),
+	}
+	if s.cfg.KMS {
+		in.ServerSideEncryption = types.ServerSideEncryptionAwsKms
+		if s.cfg.KMSKeyID != "" {
+			in.SSEKMSKeyId = &s.cfg.KMSKeyID
+		}
+	}
+	if cond.IsAbsent() {
+		in.IfNoneMatch = aws.String("*")
+	}
+	if v, ok := cond.Match(); ok {
+		in.IfMatch = aws.String(string(v))
+	}
+	return in
+}
+
+// Delete removes an object.
+func (s *Store) Delete(ctx context.Context, key string, cond objectstore.Condition) error {
+	if err := objectstore.CheckDelete(ctx, key, cond); err != nil {
+		return err
+	}
+	in := &s3.DeleteObjectInput{Bucket: &s.cfg.Bucket, Key: s.key(key)}
+	if v, ok := cond.Match(); ok {
+		in.IfMatch = aws.String(string(v))
+	}
+	a := attempt.Begin(ctx, s.cfg.Timeout)
+	defer a.Close()
+	_, err := s.client.DeleteObject(a.Context(), in, once)
+	if err == nil {
+		return nil
+	}
+	err = s.failed(a, request{op: "delete", key: key, write: true, cond: cond}, err)
+	if errors.Is(err, objectstore.ErrNotFound) {
+		return nil // Always: some servers say so where S3 says 204
+	}
+	return err
+}
