@@ -1,0 +1,235 @@
+package elector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
+	"github.com/netsy-io/netsy/pkg/record"
+	"github.com/netsy-io/netsy/pkg/registry"
+)
+
+// elect is one attempt at an election, from a cluster.json just read. Anything that
+// goes wrong ends the attempt; the next one starts from the beginning.
+func (o *office) elect(ctx context.Context) error {
+	begun := time.Now()
+	result, err := o.attempt(ctx)
+	if err != nil {
+		result = failed
+	}
+	o.e.opt.Metrics.elections.WithLabelValues(string(result)).Inc()
+	if result == elected {
+		o.e.opt.Metrics.duration.Observe(time.Since(begun).Seconds())
+	}
+	return err
+}
+
+// outcome of an attempt, as the metrics have it.
+type outcome string
+
+const (
+	elected  outcome = "elected"
+	deferred outcome = "deferred" // the previous Primary reigns, or is about to
+	waiting  outcome = "waiting"  // for read leases to run out
+	failed   outcome = "failed"
+)
+
+func (o *office) attempt(ctx context.Context) (outcome, error) {
+	if err := o.settle(ctx); err != nil {
+		return failed, err
+	}
+	o.closeLeases()
+	defer o.openLeases()
+	switch step := o.askPrior(ctx); step {
+	case Wait:
+		return waiting, nil
+	case Tell:
+		return deferred, o.tellPrior(ctx)
+	case Defer:
+		return deferred, nil
+	}
+	willing, err := o.survey(ctx)
+	if err != nil {
+		return failed, err
+	}
+	reign, err := o.beginReign(ctx)
+	if err != nil {
+		return failed, err
+	}
+	candidates, err := o.collect(ctx, reign, willing)
+	if err != nil {
+		return failed, err
+	}
+	best, _ := Choose(candidates) // there is at least one: the promises were enough
+	return elected, o.crown(ctx, best)
+}
+
+// settle ends an uncertainty left by an earlier write: once a later one has
+// succeeded on the version that is there now, the earlier one can't land any more.
+func (o *office) settle(ctx context.Context) error {
+	if !o.unsettled {
+		return nil
+	}
+	c, err := o.swap(ctx, func(*registry.Cluster) {})
+	if err != nil {
+		return err
+	}
+	o.setCluster(c)
+	return nil
+}
+
+// closeLeases begins an election: from here on no heartbeat is answered with a lease.
+func (o *office) closeLeases() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.leases.closed = true
+}
+
+// openLeases ends it. While a write of ours may still land, it isn't ended.
+func (o *office) openLeases() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.leases.closed = o.unsettled
+}
+
+// askPrior is step 1: ask the previous Primary first.
+func (o *office) askPrior(ctx context.Context) Step {
+	o.mu.Lock()
+	p := Prior{Epoch: o.cluster.Epoch, Primary: o.cluster.Primary}
+	seq, c := o.cluster.Seq, o.nodes[o.cluster.Primary.NodeID]
+	o.mu.Unlock()
+	if c != nil {
+		// No answer is an answer here: it means waiting for the leases.
+		p.Answer, _ = c.askState(ctx)
+	}
+	p.Told = o.told.seq == seq
+	p.Patience = p.Told && time.Since(o.told.at) < o.e.opt.PrimaryPriorTimeout
+
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p.LeasesOver = o.leases.over(time.Now())
+	step := Judge(p)
+	if step == Go {
+		o.leases.cleared = true
+	}
+	return step
+}
+
+// tellPrior tells a Primary that was chosen, perhaps by an elector that then died,
+// and hasn't begun.
+func (o *office) tellPrior(ctx context.Context) error {
+	o.mu.Lock()
+	s, c := o.state, o.nodes[o.cluster.Primary.NodeID]
+	seq := o.cluster.Seq
+	o.mu.Unlock()
+	if c == nil {
+		return nil // it was asked a moment ago, and has moved since
+	}
+	if err := c.tell(ctx, s); err != nil {
+		return transientError{err}
+	}
+	o.told = tidings{seq: seq, at: time.Now()}
+	return nil
+}
+
+// survey is the first half of step 2: see that enough nodes answer to finish an
+// election, before anything is changed. It returns those that may be chosen.
+func (o *office) survey(ctx context.Context) ([]*conn, error) {
+	c := o.clusterNow()
+	next := c.Epoch + 1
+	answers, silent := o.askAll(o.all(), func(n *conn) (*peerpb.NodeState, error) {
+		s, err := n.askState(ctx)
+		if err == nil && record.Epoch(s.PromisedEpoch) > next {
+			return nil, fmt.Errorf("elector: %s has promised epoch %d, but %s is at epoch %d: the object is older than the node; restore its newest version",
+				s.NodeId, s.PromisedEpoch, registry.ClusterKey, c.Epoch)
+		}
+		return s, err
+	})
+	if !EnoughPromises(c.Durability, refsOf(answers)) {
+		return nil, notEnough("to begin an election", c.Durability, answers, silent)
+	}
+	willing := make([]*conn, 0, len(answers))
+	for _, a := range answers {
+		if n := o.node(a.NodeId); n != nil {
+			willing = append(willing, n)
+		}
+	}
+	return willing, nil
+}
+
+// notEnough says which nodes an election needs.
+func notEnough(what string, d registry.Durability, answers []*peerpb.NodeState, silent []error) error {
+	err := fmt.Errorf("elector: not enough nodes %s: %d answer and are healthy, %d needed", what, len(answers), NeededPromises(d))
+	if d.Mode == registry.ModeQuorum {
+		err = fmt.Errorf("%w of the %d voters (missing: %v)", err, len(d.Voters), missingVoters(d, refsOf(answers)))
+	}
+	return transientError{errors.Join(append([]error{err}, silent...)...)}
+}
+
+// beginReign is the second half of step 2: the epoch goes up and the Primary away,
+// in this office only; the durability rule is carried over as it stands there.
+func (o *office) beginReign(ctx context.Context) (registry.Cluster, error) {
+	c, err := o.swap(ctx, func(c *registry.Cluster) {
+		c.Epoch++
+		c.Primary = registry.NodeRef{}
+	})
+	if err != nil {
+		return c, err
+	}
+	o.setCluster(c)
+	o.e.opt.Logger.Info("new reign begun", "event", "election_reign", "epoch", c.Epoch, "mode", c.Durability.Mode)
+	return c, nil
+}
+
+// collect is step 3: promises of the new epoch, by the durability rule as the reign
+// began with it. Heartbeats and earlier answers are not used.
+func (o *office) collect(ctx context.Context, reign registry.Cluster, willing []*conn) ([]Candidate, error) {
+	answers, silent := o.askAll(willing, func(n *conn) (*peerpb.NodeState, error) { return n.askPromise(ctx, reign.Epoch) })
+	if !EnoughPromises(reign.Durability, refsOf(answers)) {
+		return nil, notEnough(fmt.Sprintf("promise epoch %d", reign.Epoch), reign.Durability, answers, silent)
+	}
+	cs := make([]Candidate, len(answers))
+	for i, a := range answers {
+		cs[i] = Candidate{
+			Node:      refOf(a),
+			Tail:      record.Pos{Epoch: record.Epoch(a.GetTail().GetEpoch()), Revision: record.Revision(a.GetTail().GetRevision())},
+			StartTime: a.StartTimeUnixNano,
+		}
+	}
+	return cs, nil
+}
+
+// crown is step 5: the Primary, once per epoch, since it is conditional on the
+// version that began the reign. It is told first, then the others. That it can't be
+// told now is no failure: its connection goes on trying.
+func (o *office) crown(ctx context.Context, best Candidate) error {
+	c, err := o.swap(ctx, func(c *registry.Cluster) { c.Primary = best.Node })
+	if err != nil {
+		return err
+	}
+	o.e.opt.Logger.Info("primary elected", "event", "election_done", "epoch", c.Epoch, "primary", best.Node, "tail", best.Tail)
+	o.mu.Lock()
+	s, n := clusterState(o.e.opt.ClusterID, &c, &o.members, o.nodes), o.nodes[best.Node.NodeID]
+	o.mu.Unlock()
+	if n != nil {
+		if err := n.tell(ctx, s); err != nil {
+			o.e.opt.Logger.Info("primary not told yet, trying again", "event", "election_untold", "primary", best.Node, "reason", err)
+		}
+	}
+	o.told = tidings{seq: c.Seq, at: time.Now()}
+	o.setCluster(c)
+	return nil
+}
+
+func (o *office) clusterNow() registry.Cluster {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.cluster
+}
+
+// transientError marks what another attempt can mend.
+type transientError struct{ error }
+
+func (t transientError) Unwrap() error { return t.error }

@@ -1,0 +1,138 @@
+// Package elector picks the Primary (tier two of Netsy's elections). Electors
+// compete for a lock (package leaderlock); the one that has it takes office with a
+// compare-and-swap on cluster.json, then watches the nodes and begins a new reign
+// whenever there is no Primary. DESIGN.md tells why it is safe.
+package elector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/netsy-io/netsy/pkg/leaderlock"
+	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
+	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/registry"
+)
+
+// errSuperseded: another elector took office.
+var errSuperseded = errors.New("elector: another elector took office")
+
+// Elector competes for office and, in office, elects. All it knows is in object
+// storage or asked of the nodes again: it can be killed at any point.
+type Elector struct {
+	opt    Options
+	reg    *registry.Registry
+	lock   *leaderlock.Lock
+	office atomic.Pointer[office] // nil: not in office
+}
+
+// New makes an Elector; Run does the work.
+func New(opt Options) (*Elector, error) {
+	if err := opt.complete(); err != nil {
+		return nil, err
+	}
+	lock, err := leaderlock.New(leaderlock.Options{
+		Store: opt.Store, Key: LockKey, ClusterID: opt.ClusterID,
+		LeaderID: opt.LeaderID, Address: opt.AdvertiseAddr, Sole: opt.SoleLeaderID,
+		RenewEvery: opt.LockRenewEvery, Timeout: opt.LockTimeout, Logger: opt.Logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("elector: %w", err)
+	}
+	return &Elector{opt: opt, reg: registry.New(opt.Store, opt.ClusterID), lock: lock}, nil
+}
+
+// Register adds the Election service to a gRPC server.
+func (e *Elector) Register(s grpc.ServiceRegistrar) {
+	peerpb.RegisterElectionServer(s, &electionService{e: e})
+}
+
+// InOffice reports whether this elector is the one in office.
+func (e *Elector) InOffice() bool { return e.office.Load() != nil && e.lock.MayAct() }
+
+// Run competes for office and elects until ctx ends, and then returns nil, with the
+// lock released and everything stopped. It returns an error only for what time
+// can't mend: a damaged document, another cluster's bucket, missing permissions.
+func (e *Elector) Run(ctx context.Context) error {
+	for {
+		err := e.lock.Run(ctx, e.lead)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !errors.Is(err, errSuperseded) {
+			return fmt.Errorf("elector: %w", err)
+		}
+		e.opt.Logger.Warn("left office", "event", "elector_left_office", "reason", err)
+		if pause(ctx, e.opt.RetryEvery) != nil {
+			return nil
+		}
+	}
+}
+
+// lead is one term in office, begun while the lock is held.
+func (e *Elector) lead(ctx context.Context) error {
+	c, err := e.takeOffice(ctx)
+	if err != nil {
+		return err
+	}
+	o := newOffice(e, c, time.Now())
+	e.office.Store(o)
+	e.opt.Metrics.enter()
+	e.opt.Logger.Info("took office", "event", "elector_took_office", "office", c.Office, "epoch", c.Epoch, "primary", c.Primary)
+	defer func() {
+		e.office.Store(nil)
+		e.opt.Metrics.leave()
+		e.opt.Logger.Info("office ended", "event", "elector_office_ended", "office", c.Office)
+	}()
+	return o.run(ctx)
+}
+
+// takeOffice is the first thing done with the lock: a write to cluster.json, after
+// which nothing that an earlier elector still has under way can land there. An
+// unknown outcome is settled by doing it again.
+func (e *Elector) takeOffice(ctx context.Context) (registry.Cluster, error) {
+	for {
+		c, err := e.reg.EnsureCluster(ctx, e.opt.Quorum)
+		if err == nil {
+			c, err = e.reg.SwapCluster(ctx, c, func(c *registry.Cluster) error {
+				c.Office++
+				return nil
+			})
+		}
+		switch {
+		case err == nil:
+			return c, nil
+		case ctx.Err() != nil:
+			return registry.Cluster{}, context.Cause(ctx)
+		case !transient(err):
+			return registry.Cluster{}, err
+		}
+		e.opt.Logger.Warn("taking office failed, trying again", "event", "elector_office_failed", "error", err)
+		if err := pause(ctx, e.opt.RetryEvery); err != nil {
+			return registry.Cluster{}, err
+		}
+	}
+}
+
+// transient: reading again and starting over can help.
+func transient(err error) bool {
+	return !registry.Permanent(err) &&
+		(errors.Is(err, objectstore.ErrUnavailable) || errors.Is(err, registry.ErrConflict) || errors.Is(err, registry.ErrNotFound) ||
+			errors.Is(err, registry.ErrUnknownOutcome) || errors.Is(err, registry.ErrBusy) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, new(transientError)))
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
