@@ -1,0 +1,147 @@
+package objectlog
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/netsy-io/netsy/pkg/datafile"
+	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/record"
+)
+
+// Read passes the chain's chunks that hold revisions above after to fn, in order and
+// whole: the first may begin at or below after. It checks that each follows the one
+// before, and that the chain really ends where it seems to. It returns where that is.
+//
+// after is 0, the revision of a snapshot, or a revision up to which the caller is
+// known to agree with the log; the end may be below it. Chunks are downloaded ahead
+// in parallel, fn is called from the caller's goroutine. Read stops at fn's first error
+// and returns it as it is.
+//
+// Errors that mean damage or interference are *ChainError or datafile.ErrCorrupt.
+// After ErrSuperseded nothing that fn was given may be kept.
+func (l *Log) Read(ctx context.Context, after record.Revision, fn func(Chunk) error) (End, error) {
+	snapshots, err := l.snapshots(ctx)
+	if err != nil {
+		return End{}, err
+	}
+	if err := judgeStart(after, snapshots); err != nil {
+		return End{}, err
+	}
+	r := &reading{log: l, after: after, fn: fn, chain: chain{next: after + 1}}
+	if err := r.start(ctx, newestUpTo(after, snapshots)); err != nil {
+		return r.chain.end, err
+	}
+	if err := r.follow(ctx); err != nil {
+		return r.chain.end, err
+	}
+	// Slot r.chain.next was missing; only a listing made after that can tell why.
+	if snapshots, err = l.snapshots(ctx); err != nil {
+		return r.chain.end, err
+	}
+	return r.chain.end, judgeEnd(after, r.chain.next, snapshots)
+}
+
+// reading is one Read.
+type reading struct {
+	log   *Log
+	after record.Revision
+	fn    func(Chunk) error
+	chain chain
+
+	page []slot // listed and not yet read
+	more bool   // the listing goes on behind page
+}
+
+// start finds where the chain is to be joined. Mostly that is the slot right behind
+// after; else the chunk that holds after, or the one that the chain ends with.
+func (r *reading) start(ctx context.Context, snapshot record.Revision) (err error) {
+	if r.page, r.more, err = r.log.listPage(ctx, chunkPrefix, r.after, 0, readAttempts); err != nil {
+		return err
+	}
+	if r.after == 0 || len(r.page) > 0 && r.page[0].first == r.after+1 {
+		return nil
+	}
+	s, ok, err := r.log.locate(ctx, snapshot, r.after)
+	switch {
+	case err != nil:
+		return err
+	case ok:
+		return r.join(ctx, s.first)
+	case snapshot > 0:
+		return r.joinSnapshot(ctx, snapshot)
+	default:
+		r.chain.next = 1
+		return nil
+	}
+}
+
+// join enters the chain at a chunk that begins at or below after.
+func (r *reading) join(ctx context.Context, first record.Revision) error {
+	ch, err := r.log.getChunk(ctx, first)
+	if err != nil {
+		return err
+	}
+	r.chain.reach(ch.Info)
+	if ch.Info.Last.Revision > r.after {
+		return r.fn(ch)
+	}
+	return nil
+}
+
+// joinSnapshot enters the chain at the end of a snapshot whose chunks are gone.
+func (r *reading) joinSnapshot(ctx context.Context, last record.Revision) error {
+	h, err := r.log.header(ctx, SnapshotKey(last), readAttempts)
+	if err != nil {
+		return err
+	}
+	if h.Kind != datafile.Snapshot {
+		return &ChainError{Kind: ErrMisplaced, Key: SnapshotKey(last), Err: fmt.Errorf("it is a %v", h.Kind)}
+	}
+	r.chain.next = last + 1
+	r.chain.end.Last = record.Pos{Epoch: h.Epoch, Revision: last}
+	r.chain.end.HeaderEpoch = h.Epoch
+	return nil
+}
+
+// take decodes and passes on the next chunk.
+func (r *reading) take(first record.Revision, body []byte) error {
+	if err := r.chain.place(first, ChunkKey(first)); err != nil {
+		return err
+	}
+	ch, err := decodeChunk(first, body)
+	if err != nil {
+		return err
+	}
+	if err := r.chain.add(&ch); err != nil {
+		return err
+	}
+	r.log.metrics.read.Inc()
+	r.log.metrics.readBytes.Add(float64(len(body)))
+	return r.fn(ch)
+}
+
+func (l *Log) getChunk(ctx context.Context, first record.Revision) (Chunk, error) {
+	body, err := l.get(ctx, ChunkKey(first))
+	if err != nil {
+		return Chunk{}, err
+	}
+	return decodeChunk(first, body)
+}
+
+func (l *Log) get(ctx context.Context, key string) (body []byte, err error) {
+	err = l.retry(ctx, "get", readAttempts, func() error {
+		body, _, err = objectstore.ReadAll(ctx, l.store, key, maxChunkObject)
+		return err
+	})
+	return body, err
+}
+
+// header reads a file's header with one small range read.
+func (l *Log) header(ctx context.Context, key string, attempts int) (h datafile.Header, err error) {
+	err = l.retry(ctx, "get", attempts, func() error {
+		h, err = readHeader(ctx, l.store, key)
+		return err
+	})
+	return h, err
+}
