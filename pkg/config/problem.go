@@ -1,0 +1,57 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Problem is one mistake in the configuration.
+type Problem struct {
+	File         string // empty: in the environment or on the command line
+	Line, Column int    // from 1; 0: nowhere in particular
+	Path         string // replication.quorum, or NETSY_NODE_ID (--node-id)
+	Message      string // what is wrong, and what is wanted
+}
+
+func (p Problem) String() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
+	}
+	for _, s := range []string{p.Path, p.Message} {
+		if s == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString(": ")
+		}
+		b.WriteString(s)
+	}
+	return b.String()
+}
+
+// Problems is every mistake found, in the order of the file, the environment's
+// after it. It is never empty when returned as an error.
+type Problems []Problem
+
+func (ps Problems) Error() string {
+	if len(ps) == 1 {
+		return "configuration: " + ps[0].String()
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "configuration: %d problems", len(ps))
+	for _, p := range ps {
+		b.WriteString("\n  ")
+		b.WriteString(p.String())
+	}
+	return b.String()
+}
+
+// orNil avoids an error that is a non-nil interface around no problems.
+func (ps Problems) orNil() error {
+	if len(ps) == 0 {
+		return nil
+	}
+	return ps
+}
