@@ -132,8 +132,12 @@ func (n *modelNode) set(fn func()) {
 func (n *modelNode) wakeLocked() {
 	close(n.changed)
 	n.changed = make(chan struct{})
-	close(n.b.changed)
-	n.b.changed = make(chan struct{})
+	n.b.wakeLocked()
+}
+
+func (b *bed) wakeLocked() {
+	close(b.changed)
+	b.changed = make(chan struct{})
 }
 
 func (n *modelNode) stateLocked() *peerpb.NodeState {
@@ -287,6 +291,7 @@ func (s *beats) Send(r *peerpb.HeartbeatReply) error {
 	}
 	if l := r.GetLease(); l != nil && l.Epoch == n.served && n.primary == peerpb.PrimaryState_PRIMARY_STATE_ACTIVE {
 		n.leaseEnd = s.sent[r.Seq].Add(time.Duration(l.DurationNanos))
+		n.b.wakeLocked()
 	}
 	return nil
 }

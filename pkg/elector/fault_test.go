@@ -1,0 +1,126 @@
+package elector
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+
+	"github.com/netsy-io/netsy/pkg/objectstore"
+)
+
+// fate of one operation on object storage.
+type fate int
+
+const (
+	pass        fate = iota
+	unavailable      // refused, no effect
+	lost             // done, the reply is lost
+	never            // not done, the reply is lost
+	late             // not done yet, the reply is lost; land does it
+)
+
+var fates = []fate{unavailable, lost, never, late}
+
+func (f fate) String() string { return [...]string{"pass", "unavailable", "lost", "never", "late"}[f] }
+
+// faulty is one process's way to the store.
+type faulty struct {
+	objectstore.Store
+
+	mu    sync.Mutex
+	plan  func(op, key string) fate // nil: all pass
+	dead  bool
+	frost chan struct{} // not nil: operations wait until it is closed
+	held  []func()      // late writes
+	trace []string
+}
+
+func (f *faulty) decide(op, key string) (fate, error) {
+	f.mu.Lock()
+	frost := f.frost
+	f.mu.Unlock()
+	if frost != nil {
+		<-frost
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dead {
+		return 0, objectstore.Errorf(objectstore.ErrUnavailable, op, key, "the process is dead")
+	}
+	f.trace = append(f.trace, op+" "+key)
+	if f.plan == nil {
+		return pass, nil
+	}
+	return f.plan(op, key), nil
+}
+
+var errInjected = errors.New("injected")
+
+func (f *faulty) Put(ctx context.Context, key string, body []byte, cond objectstore.Condition) (objectstore.Version, error) {
+	what, err := f.decide("put", key)
+	if err != nil {
+		return "", err
+	}
+	unknown := objectstore.Errorf(objectstore.ErrUnknownOutcome, "put", key, "%w", errInjected)
+	switch what {
+	case unavailable:
+		return "", objectstore.Errorf(objectstore.ErrUnavailable, "put", key, "%w", errInjected)
+	case lost:
+		if _, err := f.Store.Put(ctx, key, body, cond); err != nil {
+			return "", err
+		}
+		return "", unknown
+	case never:
+		return "", unknown
+	case late:
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.held = append(f.held, func() { _, _ = f.Store.Put(context.Background(), key, body, cond) }) // refused is a way to land
+		return "", unknown
+	}
+	return f.Store.Put(ctx, key, body, cond)
+}
+
+// land lets the late writes happen, as far as their conditions still hold.
+func (f *faulty) land() {
+	f.mu.Lock()
+	held := f.held
+	f.held = nil
+	f.mu.Unlock()
+	for _, fn := range held {
+		fn()
+	}
+}
+
+func (f *faulty) Get(ctx context.Context, key string) (*objectstore.Object, error) {
+	what, err := f.decide("get", key)
+	if err != nil {
+		return nil, err
+	}
+	if what != pass {
+		return nil, objectstore.Errorf(objectstore.ErrUnavailable, "get", key, "%w", errInjected)
+	}
+	return f.Store.Get(ctx, key)
+}
+
+func (f *faulty) List(ctx context.Context, prefix, after string, limit int) (objectstore.Page, error) {
+	what, err := f.decide("list", prefix)
+	if err != nil {
+		return objectstore.Page{}, err
+	}
+	if what != pass {
+		return objectstore.Page{}, objectstore.Errorf(objectstore.ErrUnavailable, "list", prefix, "%w", errInjected)
+	}
+	return f.Store.List(ctx, prefix, after, limit)
+}
+
+// die makes the process's every further operation fail without effect.
+func (f *faulty) die() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dead = true
+}
+
+// documents says whether a write is to the registry rather than to the lock.
+func documents(op, key string) bool { return op == "put" && !strings.HasPrefix(key, "leader/") }

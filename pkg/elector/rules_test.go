@@ -1,0 +1,236 @@
+package elector
+
+import (
+	"fmt"
+	"math/bits"
+	"testing"
+	"time"
+
+	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
+	"github.com/netsy-io/netsy/pkg/record"
+	"github.com/netsy-io/netsy/pkg/registry"
+)
+
+func ref(i int) registry.NodeRef {
+	return registry.NodeRef{NodeID: fmt.Sprintf("n%d", i), Incarnation: "i"}
+}
+
+func refs(mask uint) (rs []registry.NodeRef) {
+	for i := range bits.Len(mask) {
+		if mask>>i&1 != 0 {
+			rs = append(rs, ref(i))
+		}
+	}
+	return rs
+}
+
+// Every set of voters up to 6, every quorum, every set that may have promised: the
+// rule accepts exactly those sets that meet every possible commit and, together with
+// the voters that did not promise, leave no possible commit to an older Primary.
+func TestEnoughPromisesExhaustively(t *testing.T) {
+	const most = 6
+	for v := 1; v <= most; v++ {
+		for q := -1; q <= most+1; q++ {
+			receipts := q
+			if q == -1 {
+				receipts = v / 2
+			}
+			d := registry.Durability{Mode: registry.ModeQuorum, Quorum: q, Voters: refs(1<<v - 1)}
+			for mask := uint(0); mask < 1<<v; mask++ {
+				have := bits.OnesCount(mask)
+				meetsAll := true
+				for commit := uint(0); commit < 1<<v; commit++ { // sets of R+1 voters that hold a commit
+					if bits.OnesCount(commit) == receipts+1 && commit&mask == 0 {
+						meetsAll = false
+					}
+				}
+				want := meetsAll && have > 0
+				if got := EnoughPromises(d, refs(mask)); got != want {
+					t.Errorf("%d voters, quorum %d, promises %b: %v, expected %v", v, q, mask, got, want)
+				}
+				if len(missingVoters(d, refs(mask))) != v-have {
+					t.Errorf("%d voters, answers %b: wrong number missing", v, mask)
+				}
+			}
+		}
+	}
+}
+
+func TestPromisesThatDontCount(t *testing.T) {
+	d := registry.Durability{Mode: registry.ModeQuorum, Quorum: -1, Voters: refs(0b111)}
+	wiped := registry.NodeRef{NodeID: "n1", Incarnation: "another"}
+	for name, promised := range map[string][]registry.NodeRef{
+		"a wiped voter":           {ref(0), wiped},
+		"a node that is no voter": {ref(0), ref(5)},
+		"the same voter twice":    {ref(0), ref(0)},
+		"nobody":                  nil,
+	} {
+		if EnoughPromises(d, promised) {
+			t.Errorf("%s counts", name)
+		}
+	}
+	if d.Mode = registry.ModeObjectStorage; EnoughPromises(d, nil) || !EnoughPromises(d, []registry.NodeRef{ref(7)}) {
+		t.Error("object-storage mode needs the candidate's own promise, and no more")
+	}
+}
+
+// Every pair and triple of candidates over a small domain: the choice is the
+// greatest, whatever the order of the answers.
+func TestChooseExhaustively(t *testing.T) {
+	var all []Candidate
+	for e := range 3 {
+		for r := range 3 {
+			for s := range 2 {
+				for n := range 2 {
+					all = append(all, Candidate{Node: ref(n), Tail: record.Pos{Epoch: record.Epoch(e), Revision: record.Revision(r)}, StartTime: int64(s)})
+				}
+			}
+		}
+	}
+	rank := func(c Candidate) int {
+		return int(c.Tail.Epoch)*1000 + int(c.Tail.Revision)*100 + int(c.StartTime)*10 + int(c.Node.NodeID[1]-'0')
+	}
+	for _, a := range all {
+		for _, b := range all {
+			for _, c := range all {
+				got, ok := Choose([]Candidate{a, b, c})
+				if want := max(rank(a), rank(b), rank(c)); !ok || rank(got) != want {
+					t.Fatalf("of %v, %v, %v chose %v", a, b, c, got)
+				}
+			}
+		}
+	}
+	if _, ok := Choose(nil); ok {
+		t.Error("chose from nobody")
+	}
+}
+
+// allAnswers gives every answer a node can give, in a small domain, and no answer.
+func allAnswers() []*peerpb.NodeState {
+	out := []*peerpb.NodeState{nil}
+	for _, inc := range []string{"i", "another"} {
+		for h := range peerpb.Health_name {
+			for p := range peerpb.PrimaryState_name {
+				for served := int64(3); served <= 5; served++ {
+					for promised := served; promised <= 5; promised++ {
+						out = append(out, &peerpb.NodeState{
+							NodeId: "n0", Incarnation: inc, Health: peerpb.Health(h), PrimaryState: peerpb.PrimaryState(p),
+							ServedEpoch: served, PromisedEpoch: promised,
+						})
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// The first step, over every situation: what must hold of each verdict.
+func TestJudgeExhaustively(t *testing.T) {
+	bools := []bool{false, true}
+	for _, a := range allAnswers() {
+		for _, over := range bools {
+			for _, told := range bools {
+				for _, patience := range bools {
+					for _, primary := range []registry.NodeRef{{}, ref(0)} {
+						p := Prior{Epoch: 4, Primary: primary, Answer: a, Told: told, Patience: patience, LeasesOver: over}
+						checkVerdict(t, p, Judge(p))
+					}
+				}
+			}
+		}
+	}
+	if Judge(Prior{}) != Go {
+		t.Error("the first reign waits for something")
+	}
+}
+
+func checkVerdict(t *testing.T, p Prior, got Step) {
+	t.Helper()
+	a := p.Answer
+	genuine := a != nil && refOf(a) == p.Primary && a.PrimaryState != peerpb.PrimaryState_PRIMARY_STATE_UNSPECIFIED
+	inOffice := genuine && a.ServedEpoch == 4 && a.PrimaryState != peerpb.PrimaryState_PRIMARY_STATE_REPLICA
+	steppedDown := genuine && a.ServedEpoch == 4 && !inOffice
+	notBegun := genuine && a.ServedEpoch < 4 && a.PromisedEpoch <= 4
+	degraded := genuine && a.Health == peerpb.Health_HEALTH_DEGRADED && a.PrimaryState != peerpb.PrimaryState_PRIMARY_STATE_DRAINING
+	want := Wait
+	switch {
+	case steppedDown:
+		want = Go
+	case inOffice && !degraded:
+		want = Defer
+	case notBegun && !p.Told:
+		want = Tell
+	case notBegun && p.Patience:
+		want = Defer
+	case p.LeasesOver:
+		want = Go
+	}
+	if got != want {
+		t.Errorf("%+v: %v, expected %v", p, got, want)
+	}
+	if got == Go && !p.LeasesOver && !steppedDown {
+		t.Errorf("%+v: a new reign while a lease may be valid", p)
+	}
+}
+
+// A lease is granted in exactly one situation.
+func TestMayGrantExhaustively(t *testing.T) {
+	granted := 0
+	for _, held := range []bool{false, true} {
+		for _, closed := range []bool{false, true} {
+			for epoch := record.Epoch(0); epoch <= 5; epoch++ {
+				for _, primary := range []registry.NodeRef{{}, ref(0), ref(1)} {
+					for _, a := range allAnswers()[1:] {
+						b := leaseBook{closed: closed}
+						c := registry.Cluster{Epoch: epoch, Primary: primary}
+						got := b.mayGrant(held, &c, a)
+						want := held && !closed && refOf(a) == primary && a.ServedEpoch == int64(epoch) && a.PromisedEpoch == int64(epoch) &&
+							a.PrimaryState == peerpb.PrimaryState_PRIMARY_STATE_ACTIVE && a.Health == peerpb.Health_HEALTH_HEALTHY
+						if got != want {
+							t.Fatalf("held %v, closed %v, %+v, %v: %v", held, closed, c, a, got)
+						}
+						if got {
+							granted++
+						}
+					}
+				}
+			}
+		}
+	}
+	if granted != 3 { // epochs 3, 4 and 5
+		t.Errorf("%d situations grant, expected 3", granted)
+	}
+}
+
+// Whatever order office, grants and looks come in, leases are never said to be over
+// while one may be valid.
+func TestLeaseBookExhaustively(t *testing.T) {
+	const timeout = 3 // seconds; a lease lasts 2 from when it was granted at the latest
+	base := time.Unix(1000, 0)
+	at := func(s int) time.Time { return base.Add(time.Duration(s) * time.Second) }
+	for grants := uint(0); grants < 1<<8; grants++ { // granted in second i, for each set of seconds
+		b := leaseBook{timeout: timeout * time.Second, office: at(0)}
+		end := 2 // an earlier elector's lease, granted just before this one took office
+		for s := range 12 {
+			if s < 8 && grants>>s&1 != 0 {
+				b.granted(at(s))
+				end = s + 2
+			}
+			over := b.over(at(s))
+			if over && s < end {
+				t.Fatalf("grants %b: over at %d, a lease is valid until %d", grants, s, end)
+			}
+			if !over && s >= end+1 {
+				t.Fatalf("grants %b: not over at %d, the last lease ended at %d", grants, s, end)
+			}
+		}
+	}
+	b := leaseBook{timeout: timeout, office: base, cleared: true}
+	if !b.over(base) {
+		t.Error("found to be over, and not over")
+	}
+	if b.granted(base); b.over(base) {
+		t.Error("over with a lease just granted")
+	}
+}
