@@ -58,4 +58,3 @@ func changeError(op, key string, err error) error {
 	}
 	return &objectstore.Error{Kind: objectstore.ErrUnknownOutcome, Op: op, Key: key, Err: err}
 }
-

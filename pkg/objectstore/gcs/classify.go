@@ -1,0 +1,123 @@
+package gcs
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"cloud.google.com/go/auth"
+	"google.golang.org/api/googleapi"
+
+	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/objectstore/internal/attempt"
+)
+
+// errBeyondEnd is the cause of a range that begins at or beyond the object's end.
+var errBeyondEnd = errors.New("the range begins beyond the end of the object")
+
+// request is what the meaning of an error depends on.
+type request struct {
+	op, key string
+	write   bool
+	list    bool // of the bucket: nothing but the bucket can be missing
+	cond    objectstore.Condition
+}
+
+// answer is what GCS said.
+type answer struct {
+	status  int
+	reasons []string
+	message string
+}
+
+// failed types an error of the library.
+func (s *Store) failed(a *attempt.Attempt, r request, err error) error {
+	return &objectstore.Error{Kind: s.kind(a, r, err), Op: r.op, Key: r.key, Err: a.Explain(s.hint(err))}
+}
+
+func (s *Store) kind(a *attempt.Attempt, r request, err error) error {
+	if ans, ok := answerOf(err); ok {
+		return kindOf(r, ans)
+	}
+	var ae *auth.Error
+	if errors.As(err, &ae) { // no token, so the request wasn't sent
+		if ae.Response != nil && ae.Response.StatusCode/100 == 4 && ae.Response.StatusCode != http.StatusTooManyRequests {
+			return objectstore.ErrPermanent
+		}
+		return objectstore.ErrUnavailable
+	}
+	return a.Unanswered(r.write)
+}
+
+func answerOf(err error) (answer, bool) {
+	var ge *googleapi.Error
+	if !errors.As(err, &ge) {
+		return answer{}, false
+	}
+	ans := answer{status: ge.Code, message: ge.Message + ge.Body}
+	for _, item := range ge.Errors {
+		ans.reasons = append(ans.reasons, item.Reason)
+	}
+	return ans, true
+}
+
+// kindOf says what an error answer means. The rule for writes: no effect only where
+// it is certain; everything else is an unknown outcome.
+// https://cloud.google.com/storage/docs/json_api/v1/status-codes
+func kindOf(r request, ans answer) error {
+	switch {
+	case ans.status == http.StatusPreconditionFailed, ans.status == http.StatusNotModified:
+		return objectstore.ErrPreconditionFailed
+	case ans.status == http.StatusNotFound:
+		return notFound(r, ans)
+	case ans.status == http.StatusTooManyRequests, ans.status == http.StatusConflict,
+		slices.Contains(ans.reasons, "rateLimitExceeded"), slices.Contains(ans.reasons, "userRateLimitExceeded"):
+		return objectstore.ErrUnavailable
+	case ans.status == http.StatusRequestTimeout, ans.status >= 500 && ans.status != http.StatusNotImplemented, ans.status < 300:
+		if r.write {
+			return objectstore.ErrUnknownOutcome
+		}
+		return objectstore.ErrUnavailable
+	default:
+		return objectstore.ErrPermanent
+	}
+}
+
+func notFound(r request, ans answer) error {
+	_, match := r.cond.Match()
+	switch {
+	case r.list, bucketMissing(ans):
+		return objectstore.ErrPermanent
+	case match:
+		return objectstore.ErrPreconditionFailed
+	case r.op == "put":
+		return objectstore.ErrPermanent
+	default:
+		return objectstore.ErrNotFound
+	}
+}
+
+func bucketMissing(ans answer) bool {
+	return strings.Contains(ans.message, "bucket does not exist") || strings.Contains(ans.message, "NoSuchBucket")
+}
+
+// hint adds what an operator can do about it.
+func (s *Store) hint(err error) error {
+	ans, ok := answerOf(err)
+	switch {
+	case !ok:
+		return err
+	case ans.status == http.StatusRequestedRangeNotSatisfiable:
+		return fmt.Errorf("%w: %w", errBeyondEnd, err)
+	case ans.status == http.StatusNotImplemented:
+		return fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
+	case ans.status == http.StatusNotFound && bucketMissing(ans):
+		return fmt.Errorf("bucket %q does not exist: %w", s.cfg.Bucket, err)
+	case ans.status == http.StatusForbidden, ans.status == http.StatusUnauthorized:
+		return fmt.Errorf("the credentials are wrong or lack a permission on bucket %q (storage.objectUser is what is needed): %w", s.cfg.Bucket, err)
+	default:
+		return err
+	}
+}
