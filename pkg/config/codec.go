@@ -28,7 +28,7 @@ func text(limits string, checks ...func(string) error) codec[string] {
 		parse: func(l hujson.Literal) (string, error) {
 			s, ok := textOf(l)
 			if !ok {
-				return "", fmt.Errorf("must be a string in quotes (got %s)", l)
+				return "", fmt.Errorf("must be a string in quotes (got %s)", string(l))
 			}
 			for _, check := range checks {
 				if err := check(s); err != nil {
@@ -60,14 +60,14 @@ func integer(low, high int) codec[int] {
 		kind: "integer", limits: limits, show: strconv.Itoa,
 		parse: func(l hujson.Literal) (int, error) {
 			if l.Kind() != '0' {
-				return 0, fmt.Errorf("must be a number without quotes, %s (got %s)", limits, l)
+				return 0, fmt.Errorf("must be a number without quotes, %s (got %s)", limits, string(l))
 			}
 			n, err := strconv.Atoi(string(l))
 			if errors.Is(err, strconv.ErrSyntax) {
-				return 0, fmt.Errorf("must be a whole number, %s (got %s)", limits, l)
+				return 0, fmt.Errorf("must be a whole number, %s (got %s)", limits, string(l))
 			}
 			if err != nil || n < low || n > high {
-				return 0, fmt.Errorf("must be between %d and %d (got %s)", low, high, l)
+				return 0, fmt.Errorf("must be between %d and %d (got %s)", low, high, string(l))
 			}
 			return n, nil
 		},
@@ -86,7 +86,7 @@ func duration(low, high time.Duration, zero bool) codec[time.Duration] {
 		parse: func(l hujson.Literal) (time.Duration, error) {
 			s, ok := textOf(l)
 			if !ok {
-				return 0, fmt.Errorf(`must be a duration in quotes, such as "%s" (got %s)`, showDuration(low), l)
+				return 0, fmt.Errorf(`must be a duration in quotes, such as "%s" (got %s)`, showDuration(low), string(l))
 			}
 			d, err := time.ParseDuration(s)
 			if err != nil {
@@ -123,7 +123,7 @@ func boolean() codec[bool] {
 			case 't', 'f':
 				return l.Bool(), nil
 			}
-			return false, fmt.Errorf("must be true or false without quotes (got %s)", l)
+			return false, fmt.Errorf("must be true or false without quotes (got %s)", string(l))
 		},
 	}
 }

@@ -48,7 +48,7 @@ var fields = []field{
 	optional("replication.chunk_buffer.threshold_age_minutes", func(c *Cluster) *int { return &c.Replication.ChunkBuffer.ThresholdAgeMinutes }, 1, integer(1, 60),
 		"Age in minutes at which committed records are written to object storage."),
 
-	optional("snapshot.threshold_records", func(c *Cluster) *int { return &c.Snapshot.ThresholdRecords }, 10000, integer(0, 1<<40),
+	optional("snapshot.threshold_records", func(c *Cluster) *int { return &c.Snapshot.ThresholdRecords }, 10000, integer(0, 1<<30),
 		"Records in the log beyond the newest snapshot at which the compactor writes another. 0: off."),
 	optional("snapshot.threshold_size_mb", func(c *Cluster) *int { return &c.Snapshot.ThresholdSizeMB }, 10000, integer(0, 1<<30),
 		"Size in MB of the log beyond the newest snapshot at which the compactor writes another. 0: off."),
@@ -60,7 +60,7 @@ var fields = []field{
 		"How many snapshots are kept. At least 2, so that a damaged newest one costs nothing."),
 
 	optional("compaction_interval", func(c *Cluster) *time.Duration { return &c.CompactionInterval }, 5*time.Minute, duration(time.Second, 24*time.Hour, true),
-		"How often old revisions are compacted, and how long they stay readable at least. \"0\": never, for clients that drive compaction themselves."),
+		"How often old revisions are compacted. \"0\": never, for clients that drive compaction themselves."),
 	optional("etcd_api", func(c *Cluster) *string { return &c.EtcdAPI }, APIKubernetes, oneOf(APIKubernetes, APIEtcd),
 		"Which etcd calls clients may use: what Kubernetes needs, or Put, DeleteRange and Compact as well."),
 }

@@ -106,7 +106,7 @@ func (p *parser) value(path string, v hujson.Value) {
 func (p *parser) literal(path string, f *field, l hujson.Literal, offset int) {
 	switch {
 	case f == nil:
-		p.add(path, offset, "must be an object in braces (got %s)", l)
+		p.add(path, offset, "must be an object in braces (got %s)", string(l))
 	case l.Kind() == 'n':
 		p.add(path, offset, "must not be null: leave it out for its default")
 	default:
@@ -141,6 +141,9 @@ func known(section, name string) bool { return slices.Contains(namesIn(section),
 
 // suggest looks among the section's own names, then for the same name elsewhere.
 func (p *parser) suggest(section, name string) string {
+	if findField(name) != nil && strings.Contains(name, ".") {
+		return ": write it as nested objects, {" + strings.ReplaceAll(name, ".", ": {") + ": ...}}"
+	}
 	if s := hint(name, namesIn(section)); s != "" {
 		return s
 	}

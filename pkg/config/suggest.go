@@ -15,7 +15,11 @@ func hint(got string, candidates []string) string {
 	for _, c := range candidates {
 		name := c[strings.LastIndexByte(c, '.')+1:]
 		plain := strings.ReplaceAll(name, "-", "_")
-		if d := smetrics.WagnerFischer(got, plain, 1, 1, 1); d < distance {
+		d := smetrics.WagnerFischer(got, plain, 1, 1, 1)
+		if len(got) > 2 && strings.HasPrefix(plain, got+"_") {
+			d = 1 // the beginning of a name is nearly the name
+		}
+		if d < distance {
 			best, distance = c, d
 		}
 	}
