@@ -1,0 +1,72 @@
+# Netsy's targets. `make` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -X github.com/netsy-io/netsy/pkg/version.version=$(VERSION)
+BINARIES := netsy-node netsy-elector netsyctl
+NODES ?= 1
+DIR ?= dev-data
+# RACE=-race turns the race detector on.
+RACE ?=
+TESTFLAGS ?=
+
+.PHONY: help
+help: ## List the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## Build the binaries into bin/.
+	go build -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./cmd/,$(BINARIES))
+
+.PHONY: dev
+dev: build ## Run a local cluster until Ctrl-C (DIR=dev-data).
+	@exec bin/netsyctl dev --nodes $(NODES) --dir $(DIR)
+
+.PHONY: test
+test: test-unit test-objectstore test-diff ## Run the tests: unit and process tests, real object stores, etcd beside Netsy.
+
+.PHONY: test-unit
+test-unit: ## Run the tests of the main module (RACE=-race for the race detector).
+	go test $(RACE) $(TESTFLAGS) ./...
+
+.PHONY: test-objectstore
+test-objectstore: ## Run the object-store suite against real S3 and GCS servers.
+	cd test/objectstore && go test $(RACE) $(TESTFLAGS) ./...
+
+.PHONY: test-diff
+test-diff: ## Compare Netsy with a real etcd, request by request.
+	cd test/etcddiff && go test $(RACE) $(TESTFLAGS) ./...
+
+.PHONY: test-conformance
+test-conformance: ## Run kube-apiserver's own storage suites against Netsy.
+	$(MAKE) -C test/conformance test
+
+.PHONY: test-kubernetes
+test-kubernetes: ## Run a real kube-apiserver on Netsy.
+	$(MAKE) -C test/kubernetes test
+
+.PHONY: lint
+lint: ## go vet, staticcheck and gofmt, in every module.
+	@test -z "$$(gofmt -l cmd pkg test)" || { echo "gofmt is needed on:"; gofmt -l cmd pkg test; exit 1; }
+	go vet ./...
+	go tool -modfile=tools/go.mod staticcheck ./...
+	@for m in test/*/go.mod; do echo "go vet $$(dirname $$m)"; (cd $$(dirname $$m) && go vet ./...) || exit 1; done
+
+.PHONY: generate
+generate: ## Generate code from proto/.
+	cd proto && go tool -modfile=../tools/go.mod buf lint && go tool -modfile=../tools/go.mod buf generate
+
+.PHONY: check-generate
+check-generate: generate ## Fail if generated code is not what proto/ says.
+	@git diff --exit-code -- pkg/netsypb || { echo "generated code is stale: run 'make generate' and commit"; exit 1; }
+
+.PHONY: fuzz
+fuzz: ## Fuzz every decoder for FUZZTIME each.
+	@for p in $$(grep -rl --include='*_test.go' '^func Fuzz' pkg | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$p/*_test.go | cut -c6-); do \
+	    go test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-30s} ./$$p || exit 1; done; done
+
+.PHONY: clean
+clean: ## Remove what was built and the local cluster's data.
+	rm -rf bin dist dev-data

@@ -1,0 +1,212 @@
+// Package devcluster runs a whole cluster, nodes and an elector, within one
+// process on loopback: for `netsyctl dev` and for tests. Everything is real: TLS
+// with certificates of its own, gRPC between the parts, the file object store.
+package devcluster
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/netsy-io/netsy/pkg/etcdapi"
+	"github.com/netsy-io/netsy/pkg/identity"
+	"github.com/netsy-io/netsy/pkg/node"
+	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/objectstore/file"
+)
+
+// Options describe the cluster. Dir is required; the rest has defaults.
+type Options struct {
+	Dir       string // holds everything: objects/, certs/, one data directory a node
+	ClusterID string // default "dev-cluster"
+	Nodes     int    // default 1
+	Profile   etcdapi.Profile
+	// ClientPort and PeerPort are the first node's ports, the next node has the
+	// next ones; 0 means any free ones, kept in Dir for the next start.
+	ClientPort, PeerPort int
+
+	// ProgressNotifyInterval is that of watches; 0 is etcd's.
+	ProgressNotifyInterval time.Duration
+	CompactionInterval     time.Duration // 0: never by itself
+	CompactionWindow       time.Duration
+
+	// Wrap, if set, stands between the processes and the object store; tests put
+	// faults there.
+	Wrap func(objectstore.Store) objectstore.Store
+
+	Logger   hclog.Logger
+	Progress func(string) // told what is being done, for people
+}
+
+// Cluster is a running cluster.
+type Cluster struct {
+	o     Options
+	certs certs
+	store objectstore.Store
+	nodes []*member
+
+	cancel context.CancelCauseFunc
+	ctx    context.Context
+	wg     sync.WaitGroup
+
+	mu  sync.Mutex
+	err error
+}
+
+// Start starts the cluster and returns once it has an active Primary. ctx bounds
+// the start only; Close ends the cluster.
+func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
+	o.setDefaults()
+	c := &Cluster{o: o}
+	c.ctx, c.cancel = context.WithCancelCause(context.Background())
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("devcluster: %w", err)
+	}
+	if c.certs, err = makeCerts(filepath.Join(o.Dir, "certs"), o); err != nil {
+		return nil, fmt.Errorf("devcluster: certificates: %w", err)
+	}
+	if err := c.openStore(ctx); err != nil {
+		return nil, err
+	}
+	for i := range o.Nodes {
+		o.Progress(fmt.Sprintf("starting node-%d", i+1))
+		m, err := c.startNode(ctx, i)
+		if err != nil {
+			return nil, fmt.Errorf("devcluster: node-%d: %w", i+1, err)
+		}
+		c.nodes = append(c.nodes, m)
+	}
+	o.Progress("starting the elector")
+	if err := c.startElector(); err != nil {
+		return nil, fmt.Errorf("devcluster: elector: %w", err)
+	}
+	o.Progress("waiting for a Primary")
+	return c, c.awaitActive(ctx)
+}
+
+func (o *Options) setDefaults() {
+	if o.ClusterID == "" {
+		o.ClusterID = "dev-cluster"
+	}
+	if o.Nodes == 0 {
+		o.Nodes = 1
+	}
+	if o.Profile == "" {
+		o.Profile = etcdapi.ProfileEtcd
+	}
+	if o.Logger == nil {
+		o.Logger = hclog.NewNullLogger()
+	}
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+}
+
+func (c *Cluster) openStore(ctx context.Context) error {
+	st, err := file.Open(ctx, file.Config{Dir: filepath.Join(c.o.Dir, "objects")})
+	if err != nil {
+		return fmt.Errorf("devcluster: object store: %w", err)
+	}
+	c.store = st
+	if c.o.Wrap != nil {
+		c.store = c.o.Wrap(c.store)
+	}
+	return nil
+}
+
+func (c *Cluster) awaitActive(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.ctx, cancel)()
+	active := make(chan error, len(c.nodes))
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	for _, m := range c.nodes {
+		wg.Go(func() {
+			_, err := m.node.Active(ctx)
+			active <- err
+		})
+	}
+	if err := <-active; err != nil {
+		return fmt.Errorf("devcluster: no Primary: %w", errors.Join(err, c.Err()))
+	}
+	return nil
+}
+
+// goRun runs f until the cluster ends; its failing ends the cluster.
+func (c *Cluster) goRun(what string, f func(context.Context) error) {
+	c.wg.Go(func() {
+		err := f(c.ctx)
+		if c.ctx.Err() == nil {
+			err = fmt.Errorf("%s ended: %w", what, err)
+			c.mu.Lock()
+			c.err = errors.Join(c.err, err)
+			c.mu.Unlock()
+			c.cancel(err)
+		} else if err != nil && !errors.Is(err, context.Canceled) {
+			c.mu.Lock()
+			c.err = errors.Join(c.err, fmt.Errorf("%s: %w", what, err))
+			c.mu.Unlock()
+		}
+	})
+}
+
+// Done is closed when the cluster has ended or is ending.
+func (c *Cluster) Done() <-chan struct{} { return c.ctx.Done() }
+
+// Err says what has gone wrong with any part.
+func (c *Cluster) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Close stops every part gracefully and waits for it.
+func (c *Cluster) Close() error {
+	c.cancel(context.Canceled)
+	c.wg.Wait()
+	return c.Err()
+}
+
+// Endpoints are the client URLs, one a node.
+func (c *Cluster) Endpoints() []string {
+	var out []string
+	for _, m := range c.nodes {
+		out = append(out, "https://"+m.client)
+	}
+	return out
+}
+
+// Node returns the i-th node, from 0.
+func (c *Cluster) Node(i int) *node.Node { return c.nodes[i].node }
+
+// Store is the object store that the cluster lives in.
+func (c *Cluster) Store() objectstore.Store { return c.store }
+
+// CertFiles names the CA and the client certificate and key of a user.
+func (c *Cluster) CertFiles() (ca, cert, key string) {
+	f := c.certs.files("client")
+	return f.CA, f.Cert, f.Key
+}
+
+// ClientTLS is the configuration of an etcd client.
+func (c *Cluster) ClientTLS() (*tls.Config, error) {
+	src, err := identity.Open(identity.Options{Files: c.certs.files("client")})
+	if err != nil {
+		return nil, err
+	}
+	return src.ClientTLS(identity.ExpectAnyNode(c.o.ClusterID)), nil
+}

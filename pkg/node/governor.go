@@ -1,0 +1,199 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/netsy-io/netsy/pkg/mvcc"
+	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
+	"github.com/netsy-io/netsy/pkg/primary"
+	"github.com/netsy-io/netsy/pkg/record"
+)
+
+// learn takes what cluster.json says, from the elector or from a read of our own.
+// Older words than the last are ignored.
+func (n *Node) learn(cs *pb.ClusterState) {
+	if cs.ClusterId != n.o.ClusterID {
+		n.log.Error("ignoring the state of another cluster", "event", "cluster_state_refused", "cluster_id", cs.ClusterId)
+		return
+	}
+	n.state.update(func(s *state) {
+		if cs.Seq >= s.cluster.Seq {
+			s.cluster = cs
+		}
+	})
+}
+
+// named returns the epoch for which this node, in this incarnation, is Primary; 0 if none.
+func (n *Node) named(cs *pb.ClusterState) record.Epoch {
+	if p := cs.Primary; p != nil && p.NodeId == n.o.NodeID && p.Incarnation == n.mvcc.Incarnation() {
+		return record.Epoch(cs.Epoch)
+	}
+	return 0
+}
+
+// govern is the state machine: it begins a reign when this node is named Primary
+// of an epoch that it hasn't served, and ends one when its epoch is over. One
+// goroutine runs it, so at most one reign exists.
+func (n *Node) govern(ctx context.Context) error {
+	for {
+		changed := n.state.Changed()
+		_, _, _, cs := n.state.view()
+		epoch := n.named(cs)
+		es := n.mvcc.ElectionState()
+		if n.fatal() != nil {
+			return n.fatal()
+		}
+		if epoch > es.Served && epoch >= es.Promised {
+			if err := n.reign(ctx, epoch); err != nil {
+				return err
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		}
+	}
+}
+
+// reign serves one epoch from start to end. It returns an error only if the node
+// can't go on.
+func (n *Node) reign(ctx context.Context, epoch record.Epoch) error {
+	log := n.log.With("epoch", epoch)
+	log.Info("named Primary", "event", "primary_starting")
+	n.state.setRole(pb.PrimaryState_PRIMARY_STATE_STARTING, nil)
+	defer n.state.setRole(pb.PrimaryState_PRIMARY_STATE_REPLICA, nil)
+
+	r, err := n.startReign(ctx, epoch)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		log.Error("could not become active", "event", "primary_start_failed", "error", err)
+		return n.storeFailed(err)
+	}
+	n.state.setRole(pb.PrimaryState_PRIMARY_STATE_ACTIVE, r)
+	log.Info("active Primary", "event", "primary_active", "revision", n.mvcc.Snapshot().Revision())
+	n.await(ctx, r)
+	err = r.Err()
+	if errors.Is(err, primary.ErrStopped) {
+		log.Info("reign ended", "event", "primary_ended", "reason", err)
+		return nil
+	}
+	log.Warn("reign ended", "event", "primary_ended", "reason", err)
+	return n.storeFailed(err)
+}
+
+// startReign runs the preflight; it is cut short when the epoch is over before it began.
+func (n *Node) startReign(ctx context.Context, epoch record.Epoch) (*primary.Reign, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watched := make(chan struct{})
+	go func() { // ends with startReign
+		defer close(watched)
+		n.untilOver(ctx, epoch)
+		cancel(fmt.Errorf("%w before it was active", primary.ErrDeposed))
+	}()
+	r, err := primary.Start(ctx, primary.Config{
+		Store: n.mvcc, Log: n.objectLog, Hub: n.hub, Office: office{n, epoch},
+		Epoch: epoch, NodeID: n.o.NodeID,
+		CompactionInterval: n.o.CompactionInterval, CompactionWindow: n.o.CompactionWindow,
+		Logger: n.log.Named("primary"), Metrics: n.primaryMetrics,
+	})
+	cancel(nil)
+	<-watched
+	return r, err
+}
+
+// untilOver returns when a later epoch than this is known or promised, or another
+// node is named, or ctx ends.
+func (n *Node) untilOver(ctx context.Context, epoch record.Epoch) {
+	for {
+		changed := n.state.Changed()
+		_, _, _, cs := n.state.view()
+		if n.named(cs) != epoch || n.mvcc.ElectionState().Promised > epoch {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+	}
+}
+
+// await returns when the reign is over; it drains it when the node is to stop and
+// ends it when its epoch is over.
+func (n *Node) await(ctx context.Context, r *primary.Reign) {
+	watch, stop := context.WithCancel(ctx)
+	defer stop()
+	deposed, watched := make(chan struct{}), make(chan struct{})
+	go func() { // ends with await
+		defer close(watched)
+		n.untilOver(watch, r.Epoch())
+		if watch.Err() == nil {
+			close(deposed)
+		}
+	}()
+	select {
+	case <-r.Over():
+	case <-deposed:
+		r.Stop(primary.ErrDeposed)
+	case <-ctx.Done():
+		n.state.setRole(pb.PrimaryState_PRIMARY_STATE_DRAINING, r)
+		dctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+		if err := r.Drain(dctx); err != nil {
+			n.log.Warn("draining was cut short", "event", "primary_drain_failed", "error", err)
+		}
+		cancel()
+	}
+	stop()
+	<-watched
+}
+
+// endReignBelow stops an active reign whose epoch the promise has ended. It does
+// not wait: the governor does.
+func (n *Node) endReignBelow(epoch record.Epoch) {
+	n.state.update(func(*state) {}) // untilOver looks at the promise
+	if r, _ := n.state.current(); r != nil && r.Epoch() < epoch {
+		r.Stop(primary.ErrDeposed)
+	}
+}
+
+// office is the reign's hold on cluster.json.
+type office struct {
+	n     *Node
+	epoch record.Epoch
+}
+
+// StillPrimary reads cluster.json anew.
+func (o office) StillPrimary(ctx context.Context) error {
+	c, err := o.n.registry.Cluster(ctx)
+	if err != nil {
+		return err
+	}
+	return asDeposed(c.Reigns(o.epoch, o.n.ref()))
+}
+
+// SetCompaction records the compaction revision in cluster.json.
+func (o office) SetCompaction(ctx context.Context, rev record.Revision) error {
+	return asDeposed(o.n.setCompaction(ctx, o.epoch, rev))
+}
+
+// storeFailed looks at an error for what it says of this node's own disk: a node
+// that can't store is degraded and stays out of elections until it can; one whose
+// store is beyond use must start anew. It returns the latter.
+func (n *Node) storeFailed(err error) error {
+	switch {
+	case errors.Is(err, mvcc.ErrPoisoned), errors.Is(err, mvcc.ErrCorrupt):
+		n.fail(fmt.Errorf("node: the local store can't go on: %w", err))
+		return n.fatal()
+	case errors.Is(err, mvcc.ErrDisk):
+		n.log.Error("the local disk can't be written; stepping back until it can", "event", "store_degraded", "error", err)
+		n.state.setHealth(pb.Health_HEALTH_DEGRADED, err.Error())
+	}
+	return nil
+}

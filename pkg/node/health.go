@@ -1,0 +1,82 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
+	"github.com/netsy-io/netsy/pkg/primary"
+)
+
+// serveHealth answers /healthz (the process works), /readyz (it can serve reads
+// and writes) and /metrics, without TLS, until ctx ends.
+func (n *Node) serveHealth(ctx context.Context) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { n.answer(w, n.fatal() == nil) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		health, _, _, _ := n.state.view()
+		n.answer(w, health == pb.Health_HEALTH_HEALTHY && n.state.HasLeader())
+	})
+	if n.o.Metrics != nil {
+		mux.Handle("GET /metrics", promhttp.HandlerFor(n.o.Metrics, promhttp.HandlerOpts{}))
+	}
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { srv.Close() })
+	defer stop()
+	if err := srv.Serve(n.o.Health); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func (n *Node) answer(w http.ResponseWriter, ok bool) {
+	health, reason, role, cs := n.state.view()
+	w.Header().Set("Content-Type", "application/json")
+	if !ok {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	// The reader may have gone; there is nobody to tell.
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"ok": ok, "node_id": n.o.NodeID, "health": health.String(), "reason": reason, "primary_state": role.String(),
+		"epoch": cs.Epoch, "has_leader": n.state.HasLeader(), "revision": n.mvcc.Snapshot().Revision(),
+	})
+}
+
+// registerMetrics registers the node's own metrics.
+func (n *Node) registerMetrics() {
+	if n.o.Metrics == nil {
+		return
+	}
+	n.primaryMetrics = primary.NewMetrics(n.o.Metrics)
+	gauge := func(name, help string, f func() float64) {
+		n.o.Metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f))
+	}
+	gauge("netsy_node_healthy", "1 if the node is healthy, else 0.", func() float64 {
+		health, _, _, _ := n.state.view()
+		return boolGauge(health == pb.Health_HEALTH_HEALTHY)
+	})
+	gauge("netsy_node_primary", "1 if the node is the active Primary, else 0.", func() float64 {
+		r, _ := n.state.current()
+		return boolGauge(r != nil)
+	})
+	gauge("netsy_node_revision", "The last committed revision that the node serves.", func() float64 {
+		return float64(n.mvcc.Snapshot().Revision())
+	})
+	gauge("netsy_node_compact_revision", "The revision below which history was compacted.", func() float64 {
+		return float64(n.mvcc.CompactRevision())
+	})
+	gauge("netsy_node_db_size_bytes", "Size of the local SQLite file.", func() float64 { s, _ := n.mvcc.Size(); return float64(s) })
+}
+
+func boolGauge(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

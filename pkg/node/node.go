@@ -1,0 +1,267 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	etcdpb "go.etcd.io/etcd/api/v3/etcdserverpb"
+
+	"github.com/netsy-io/netsy/pkg/etcdapi"
+	"github.com/netsy-io/netsy/pkg/mvcc"
+	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
+	"github.com/netsy-io/netsy/pkg/objectlog"
+	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/primary"
+	"github.com/netsy-io/netsy/pkg/record"
+	"github.com/netsy-io/netsy/pkg/registry"
+	"github.com/netsy-io/netsy/pkg/watch"
+)
+
+// Node is one data node. Make it with New, run it with Run, once.
+type Node struct {
+	o       Options
+	log     hclog.Logger
+	started time.Time
+
+	mvcc      *mvcc.Store
+	objectLog *objectlog.Log
+	registry  *registry.Registry
+	hub       *watch.Hub
+	state     *state
+
+	primaryMetrics *primary.Metrics
+
+	failed   sync.Once
+	failure  error
+	failedCh chan struct{}
+}
+
+// New opens the node: it proves that the object store keeps its promises, opens
+// the data directory, and registers the node. It starts nothing.
+func New(ctx context.Context, o Options) (*Node, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	n := &Node{o: o, log: o.Logger.With("node_id", o.NodeID), started: time.Now(), state: newState(), failedCh: make(chan struct{})}
+	n.registry = registry.New(o.Store, o.ClusterID)
+	n.objectLog = objectlog.New(o.Store, objectlog.Options{Logger: n.log.Named("objectlog")})
+	if err := objectstore.Probe(ctx, o.Store); err != nil {
+		return nil, fmt.Errorf("node: object store %s: %w", o.Store, err)
+	}
+	if err := n.open(ctx); err != nil {
+		return nil, err
+	}
+	n.registerMetrics()
+	return n, nil
+}
+
+// open opens the data directory and registers it. A directory that is older than
+// its own registration (a disk image was rolled back) is set aside: what it
+// promised may be forgotten, so it must not be taken for the one that promised.
+func (n *Node) open(ctx context.Context) error {
+	for {
+		st, err := mvcc.Open(ctx, mvcc.Options{Dir: n.o.DataDir, ClusterID: n.o.ClusterID, NodeID: n.o.NodeID, Logger: n.log.Named("mvcc")})
+		if err != nil {
+			return fmt.Errorf("node: opening the data directory %s: %w", n.o.DataDir, err)
+		}
+		err = n.register(ctx, st)
+		if err == nil {
+			n.mvcc = st
+			n.hub = watch.NewHub(st, st.Snapshot().Revision(), n.watchOptions())
+			return n.readCluster(ctx)
+		}
+		if cerr := st.Close(); cerr != nil {
+			return errors.Join(err, cerr)
+		}
+		if !errors.Is(err, registry.ErrRolledBack) {
+			return fmt.Errorf("node: registering as %q: %w", n.o.NodeID, err)
+		}
+		aside, serr := mvcc.SetAside(n.o.DataDir)
+		if serr != nil {
+			return errors.Join(err, serr)
+		}
+		n.log.Error("the data directory is older than its registration; it was set aside and a new one begins", "event", "data_set_aside", "path", aside, "error", err)
+	}
+}
+
+func (n *Node) watchOptions() watch.Options {
+	return watch.Options{
+		ProgressInterval: n.o.ProgressInterval,
+		Header: func(rev record.Revision) *etcdpb.ResponseHeader {
+			return &etcdpb.ResponseHeader{ClusterId: numericClusterID(n.o.ClusterID), MemberId: backend{n}.MemberID(), Revision: int64(rev)}
+		},
+	}
+}
+
+func (n *Node) register(ctx context.Context, st *mvcc.Store) error {
+	doc := registry.Node{
+		ClusterID: n.o.ClusterID, NodeID: n.o.NodeID, Version: n.o.Version,
+		Incarnation: st.Incarnation(), StartCount: st.StartCount(),
+		ClientURLs: n.o.AdvertiseClient, PeerURLs: n.o.AdvertisePeer,
+	}
+	for {
+		err := n.registry.RegisterNode(ctx, doc)
+		if !errors.Is(err, registry.ErrUnknownOutcome) && !objectstore.Retryable(err) {
+			return err
+		}
+		n.log.Warn("registering again", "event", "register_retry", "error", err)
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(registerRetry):
+		}
+	}
+}
+
+// registerRetry is the pause between attempts to register while object storage is away.
+const registerRetry = time.Second
+
+// readCluster learns what is known before any elector calls.
+func (n *Node) readCluster(ctx context.Context) error {
+	c, err := n.registry.Cluster(ctx)
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil // the first elector will make it
+	}
+	if err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	if c.Durability.Mode != registry.ModeObjectStorage {
+		return fmt.Errorf("node: %s has durability mode %q, which this version can't serve", registry.ClusterKey, c.Durability.Mode)
+	}
+	if c.CompactionRevision > n.mvcc.CompactRevision() && c.CompactionRevision <= n.mvcc.Snapshot().Revision() {
+		if err := n.mvcc.Compact(ctx, c.CompactionRevision); err != nil {
+			return fmt.Errorf("node: compacting to %d as %s says: %w", c.CompactionRevision, registry.ClusterKey, err)
+		}
+	}
+	return nil
+}
+
+func (n *Node) ref() registry.NodeRef {
+	return registry.NodeRef{NodeID: n.o.NodeID, Incarnation: n.mvcc.Incarnation()}
+}
+
+func (n *Node) setCompaction(ctx context.Context, epoch record.Epoch, rev record.Revision) error {
+	_, err := n.registry.UpdateAsPrimary(ctx, epoch, n.ref(), func(c *registry.Cluster) error {
+		c.CompactionRevision = max(c.CompactionRevision, rev)
+		return nil
+	})
+	return err
+}
+
+// asDeposed makes the registry's word for it the Primary's.
+func asDeposed(err error) error {
+	if errors.Is(err, registry.ErrDeposed) {
+		return fmt.Errorf("%w: %w", primary.ErrDeposed, err)
+	}
+	return err
+}
+
+// fail notes the first error that the node can't outlive.
+func (n *Node) fail(err error) {
+	n.failed.Do(func() {
+		n.failure = err
+		close(n.failedCh)
+	})
+}
+
+func (n *Node) fatal() error {
+	select {
+	case <-n.failedCh:
+		return n.failure
+	default:
+		return nil
+	}
+}
+
+// Active waits until this node is the active Primary, or ctx ends.
+func (n *Node) Active(ctx context.Context) (*primary.Reign, error) {
+	for {
+		r, changed := n.state.current()
+		if r != nil {
+			return r, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-changed:
+		case <-n.failedCh:
+			return nil, n.failure
+		}
+	}
+}
+
+// backend is the node as etcd's clients see it.
+type backend struct{ n *Node }
+
+func (b backend) Primary(ctx context.Context) (etcdapi.Primary, error) {
+	r, err := b.n.Active(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", primary.ErrNotPrimary, err)
+	}
+	return r, nil
+}
+
+func (b backend) Leader() etcdapi.LeaderView { return b.n.state }
+func (b backend) Store() *mvcc.Store         { return b.n.mvcc }
+func (b backend) Hub() *watch.Hub            { return b.n.hub }
+
+// Status is called for every response's header: it must stay cheap.
+func (b backend) MemberID() uint64 {
+	_, _, _, cs := b.n.state.view()
+	return memberID(cs, b.n.o.NodeID)
+}
+
+func (b backend) Status() etcdapi.Status {
+	health, reason, _, cs := b.n.state.view()
+	st := etcdapi.Status{MemberID: memberID(cs, b.n.o.NodeID)}
+	if cs.Primary != nil {
+		st.LeaderID = memberID(cs, cs.Primary.NodeId)
+	}
+	st.DBSize, st.DBSizeInUse = b.n.mvcc.Size()
+	if health != pb.Health_HEALTH_HEALTHY {
+		st.Errors, st.Corrupt = []string{reason}, true
+	}
+	if st.LeaderID == 0 || !b.n.state.HasLeader() {
+		st.Errors = append(st.Errors, "etcdserver: no leader")
+	}
+	return st
+}
+
+func memberID(cs *pb.ClusterState, nodeID string) uint64 {
+	for _, m := range cs.Members {
+		if m.NodeId == nodeID {
+			return m.MemberId
+		}
+	}
+	return 0
+}
+
+// MembersFunc asks the elector for the members.
+type MembersFunc func(context.Context) ([]*pb.Member, error)
+
+// membersTimeout bounds the question to the elector; the last pushed view is good
+// enough when it takes longer.
+const membersTimeout = time.Second
+
+func (b backend) Members(ctx context.Context) ([]*etcdpb.Member, error) {
+	_, _, _, cs := b.n.state.view()
+	members := cs.Members
+	if b.n.o.Members != nil {
+		ctx, cancel := context.WithTimeout(ctx, membersTimeout)
+		defer cancel()
+		if ms, err := b.n.o.Members(ctx); err == nil {
+			members = ms
+		} else {
+			b.n.log.Debug("the elector did not answer; using the last pushed members", "error", err)
+		}
+	}
+	out := make([]*etcdpb.Member, 0, len(members))
+	for _, m := range members {
+		out = append(out, &etcdpb.Member{ID: m.MemberId, Name: m.NodeId, ClientURLs: m.ClientUrls, PeerURLs: m.PeerUrls})
+	}
+	return out, nil
+}

@@ -1,0 +1,90 @@
+// Package node wires a data node together and runs its state machine: from the
+// elector's word on who is Primary to reigns, and from those to what clients and
+// electors are told.
+package node
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+
+	"github.com/netsy-io/netsy/pkg/etcdapi"
+	"github.com/netsy-io/netsy/pkg/objectstore"
+)
+
+// Options are plain values: where they come from (files, environment, tests) is
+// the caller's business.
+type Options struct {
+	ClusterID, NodeID string
+	Version           string // of the software, for nodes/{id}.json
+	DataDir           string
+	Store             objectstore.Store
+
+	// Listeners; Run closes them. Advertised URLs go into nodes/{id}.json.
+	Client, Peer, Health     net.Listener // Health may be nil
+	AdvertiseClient          []string
+	AdvertisePeer            []string
+	ClientServer, PeerServer []grpc.ServerOption // credentials and interceptors
+
+	Profile            etcdapi.Profile
+	HeartbeatInterval  time.Duration
+	CompactionInterval time.Duration // 0: never by itself
+	CompactionWindow   time.Duration
+	ProgressInterval   time.Duration // of watch progress notifications; 0: etcd's 10 min
+
+	// Members asks the elector for the member list; nil or an error: the last
+	// pushed view is used.
+	Members MembersFunc
+
+	Logger  hclog.Logger
+	Metrics *prometheus.Registry // may be nil
+}
+
+// Defaults of Options, those of the cluster file.
+const (
+	defaultHeartbeatInterval = time.Second
+	defaultCompactionWindow  = 5 * time.Minute
+)
+
+func (o *Options) complete() error {
+	if o.HeartbeatInterval == 0 {
+		o.HeartbeatInterval = defaultHeartbeatInterval
+	}
+	if o.CompactionWindow == 0 {
+		o.CompactionWindow = defaultCompactionWindow
+	}
+	if o.Profile == "" {
+		o.Profile = etcdapi.ProfileKubernetes
+	}
+	if o.Logger == nil {
+		o.Logger = hclog.NewNullLogger()
+	}
+	switch {
+	case o.ClusterID == "" || o.NodeID == "" || o.DataDir == "" || o.Store == nil || o.Client == nil || o.Peer == nil:
+		return errors.New("node: ClusterID, NodeID, DataDir, Store, Client and Peer are required")
+	case o.HeartbeatInterval < 0 || o.CompactionInterval < 0 || o.CompactionWindow < 0 || o.ProgressInterval < 0:
+		return errors.New("node: intervals can't be negative")
+	}
+	return nil
+}
+
+// numericClusterID is the cluster id that etcd's response headers carry.
+func numericClusterID(clusterID string) uint64 {
+	h := fnv.New64a()
+	fmt.Fprint(h, clusterID)
+	return max(h.Sum64(), 1)
+}
+
+// leaderlessGrace is how long watch streams that ask for a leader are spared the
+// news that there is none: etcd's three election timeouts of 1 s.
+const leaderlessGrace = 3 * time.Second
+
+// drainTimeout bounds each step of a graceful stop; what is not finished by then
+// is cut off, which is safe, only less polite.
+const drainTimeout = 5 * time.Second

@@ -1,0 +1,63 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/netsy-io/netsy/pkg/mvcc"
+	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
+	"github.com/netsy-io/netsy/pkg/peerapi"
+	"github.com/netsy-io/netsy/pkg/primary"
+	"github.com/netsy-io/netsy/pkg/record"
+)
+
+// peerNode is the node as electors see it.
+type peerNode struct{ n *Node }
+
+// State reports the node's state as of now.
+func (p peerNode) State() *pb.NodeState {
+	return p.n.nodeState(p.n.mvcc.ElectionState())
+}
+
+// Changed wakes the heartbeat stream.
+func (p peerNode) Changed() <-chan struct{} { return p.n.state.Changed() }
+
+// PrepareEpoch promises epoch. A reign of a lower epoch ends at once: the promise
+// says that it is over.
+func (p peerNode) PrepareEpoch(ctx context.Context, epoch record.Epoch) (*pb.NodeState, error) {
+	es, err := p.n.mvcc.Promise(ctx, epoch)
+	var higher *mvcc.PromisedError
+	if errors.As(err, &higher) {
+		return nil, fmt.Errorf("%w: epoch %d was asked for, %d is promised", peerapi.ErrPromised, epoch, higher.Promised)
+	}
+	if err != nil {
+		p.n.storeFailed(err)
+		return nil, err
+	}
+	p.n.endReignBelow(epoch)
+	return p.n.nodeState(es), nil
+}
+
+// ClusterState keeps the newest word and wakes the governor.
+func (p peerNode) ClusterState(cs *pb.ClusterState) { p.n.learn(cs) }
+
+// ReadLease passes a lease to the reign it is for.
+func (p peerNode) ReadLease(epoch record.Epoch, sent time.Time, d time.Duration) {
+	if r, _ := p.n.state.current(); r != nil {
+		r.RenewLease(primary.ReadLease{Epoch: epoch, Sent: sent, Duration: d})
+	}
+}
+
+func (n *Node) nodeState(es mvcc.ElectionState) *pb.NodeState {
+	health, reason, role, _ := n.state.view()
+	return &pb.NodeState{
+		NodeId: n.o.NodeID, Incarnation: n.mvcc.Incarnation(),
+		Health: health, HealthReason: reason, PrimaryState: role,
+		StartTimeUnixNano: n.started.UnixNano(),
+		Tail:              &pb.Pos{Epoch: int64(es.Tail.Epoch), Revision: int64(es.Tail.Revision)},
+		CommittedRevision: int64(n.mvcc.Snapshot().Revision()),
+		PromisedEpoch:     int64(es.Promised), ServedEpoch: int64(es.Served),
+	}
+}

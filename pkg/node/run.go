@@ -1,0 +1,149 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/netsy-io/netsy/pkg/etcdapi"
+	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
+	"github.com/netsy-io/netsy/pkg/peerapi"
+	"github.com/netsy-io/netsy/pkg/watch"
+)
+
+// Run serves until ctx ends or the node can't go on, and closes everything, in
+// the reverse order of need: first the reign is drained, so that what was taken is
+// answered; then clients are let go; electors hear of it until the end.
+func (n *Node) Run(ctx context.Context) error {
+	client := n.clientServer()
+	peer := grpc.NewServer(n.o.PeerServer...)
+	pb.RegisterPeerServer(peer, peerapi.New(peerNode{n}, n.o.HeartbeatInterval))
+
+	n.state.setHealth(pb.Health_HEALTH_HEALTHY, "")
+	n.log.Info("serving", "event", "node_serving", "client", n.o.Client.Addr().String(), "peer", n.o.Peer.Addr().String(),
+		"store", n.o.Store.String(), "incarnation", n.mvcc.Incarnation(), "tail", n.mvcc.Tail().String())
+
+	stop, stopped := context.WithCancel(ctx)
+	defer stopped()
+	var g errgroup.Group
+	serve := func(s *grpc.Server, l net.Listener) func() error {
+		return func() error {
+			defer stopped() // one that falls takes the others along
+			return ignoreStopped(s.Serve(l))
+		}
+	}
+	g.Go(serve(client, n.o.Client))
+	g.Go(serve(peer, n.o.Peer))
+	if n.o.Health != nil {
+		g.Go(func() error { defer stopped(); return n.serveHealth(stop) })
+	}
+	g.Go(func() error { return n.checkDisk(stop) })
+	g.Go(func() error {
+		defer stopped()
+		return n.govern(stop)
+	})
+	g.Go(func() error {
+		select {
+		case <-stop.Done():
+		case <-n.failedCh:
+			stopped()
+		}
+		n.shutdown(client, peer)
+		return nil
+	})
+	err := errors.Join(g.Wait(), n.fatal())
+	n.state.close()
+	return errors.Join(err, n.mvcc.Close())
+}
+
+func (n *Node) clientServer() *grpc.Server {
+	s := grpc.NewServer(append(etcdapi.GRPCOptions(), n.o.ClientServer...)...)
+	etcdapi.New(etcdapi.Options{
+		Backend: backend{n}, Profile: n.o.Profile, ClusterID: numericClusterID(n.o.ClusterID), Logger: n.log.Named("etcdapi"),
+	}).Register(s)
+	hs := health.NewServer()
+	healthpb.RegisterHealthServer(s, hs)
+	reflection.Register(s)
+	return s
+}
+
+// shutdown waits for the reign to end (the governor drains it) and stops the servers.
+func (n *Node) shutdown(client, peer *grpc.Server) {
+	n.log.Info("stopping", "event", "node_stopping")
+	n.awaitNoReign()
+	n.hub.Close(watch.ErrClosed)
+	gracefully(client)
+	peer.Stop() // the elector's streams never end by themselves
+}
+
+func (n *Node) awaitNoReign() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*drainTimeout)
+	defer cancel()
+	for {
+		changed := n.state.Changed()
+		if _, _, role, _ := n.state.view(); role == pb.PrimaryState_PRIMARY_STATE_REPLICA {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// gracefully lets calls finish for a while, then cuts them off.
+func gracefully(s *grpc.Server) {
+	done := make(chan struct{})
+	go func() { // ends with GracefulStop, which Stop ends
+		defer close(done)
+		s.GracefulStop()
+	}()
+	t := time.NewTimer(drainTimeout)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+		s.Stop()
+		<-done
+	}
+}
+
+func ignoreStopped(err error) error {
+	if errors.Is(err, grpc.ErrServerStopped) {
+		return nil
+	}
+	return err
+}
+
+// checkDiskEvery is how often a degraded node tries whether it can store again.
+const checkDiskEvery = 2 * time.Second
+
+// checkDisk brings a degraded node back once its disk can be written.
+func (n *Node) checkDisk(ctx context.Context) error {
+	tick := time.NewTicker(checkDiskEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if health, _, _, _ := n.state.view(); health != pb.Health_HEALTH_DEGRADED {
+			continue
+		}
+		if err := n.mvcc.CheckWritable(ctx); err != nil {
+			n.log.Debug("the local disk still can't be written", "error", err)
+			continue
+		}
+		n.log.Info("the local disk can be written again", "event", "store_recovered")
+		n.state.setHealth(pb.Health_HEALTH_HEALTHY, "")
+	}
+}

@@ -1,0 +1,138 @@
+package node
+
+import (
+	"sync"
+	"time"
+
+	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
+	"github.com/netsy-io/netsy/pkg/primary"
+)
+
+// state is what the node knows of itself and of the cluster. Everybody reads it;
+// changed is closed and replaced whenever something in it changes.
+type state struct {
+	mu      sync.Mutex
+	changed chan struct{}
+
+	health  pb.Health
+	reason  string // why it is not healthy
+	role    pb.PrimaryState
+	reign   *primary.Reign // not nil only while role is active
+	cluster *pb.ClusterState
+
+	leaderless time.Time     // since when there has been no leader; zero if there is one
+	lost       chan struct{} // closed when leaderless for longer than the grace
+	lostTimer  *time.Timer
+}
+
+func newState() *state {
+	s := &state{
+		changed: make(chan struct{}),
+		health:  pb.Health_HEALTH_LOADING, reason: "starting",
+		role:    pb.PrimaryState_PRIMARY_STATE_REPLICA,
+		cluster: &pb.ClusterState{},
+	}
+	s.loseLeader()
+	return s
+}
+
+// update changes the state under its lock and wakes whoever waits for a change.
+func (s *state) update(f func(*state)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s)
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// Changed returns a channel that is closed at the next change.
+func (s *state) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+func (s *state) setRole(role pb.PrimaryState, reign *primary.Reign) {
+	s.update(func(s *state) {
+		s.role, s.reign = role, reign
+		if reign != nil {
+			s.gainLeader()
+		} else if s.leaderless.IsZero() {
+			s.loseLeader()
+		}
+	})
+}
+
+func (s *state) setHealth(h pb.Health, reason string) {
+	s.update(func(s *state) { s.health, s.reason = h, reason })
+}
+
+// gainLeader and loseLeader are called with the lock held (or before the state is shared).
+func (s *state) gainLeader() {
+	s.leaderless = time.Time{}
+	s.lostTimer.Stop()
+	select {
+	case <-s.lost:
+		s.lost = make(chan struct{})
+	default:
+	}
+}
+
+func (s *state) loseLeader() {
+	lost := make(chan struct{})
+	if s.lost != nil {
+		select {
+		case <-s.lost:
+		default:
+			lost = s.lost // streams that hold it must hear of it
+		}
+	}
+	s.leaderless, s.lost = time.Now(), lost
+	since := s.leaderless
+	s.lostTimer = time.AfterFunc(leaderlessGrace, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.leaderless.Equal(since) {
+			close(lost)
+		}
+	})
+}
+
+// HasLeader reports whether there is a Primary.
+func (s *state) HasLeader() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.leaderless.IsZero()
+}
+
+// Lost returns a channel that is closed once there has been no Primary for longer
+// than the grace.
+func (s *state) Lost() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lost
+}
+
+// close stops the timer, so that nothing of the state outlives the node.
+func (s *state) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lostTimer.Stop()
+}
+
+// current returns the active reign, or nil and a channel that is closed at the next change.
+func (s *state) current() (*primary.Reign, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reign != nil && s.reign.Err() == nil {
+		return s.reign, nil
+	}
+	return nil, s.changed
+}
+
+// view returns a copy of the plain values.
+func (s *state) view() (health pb.Health, reason string, role pb.PrimaryState, cluster *pb.ClusterState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.health, s.reason, s.role, s.cluster
+}

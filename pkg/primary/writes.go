@@ -1,0 +1,90 @@
+package primary
+
+import (
+	"context"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+
+	"github.com/netsy-io/netsy/pkg/mvcc"
+)
+
+// Txn evaluates and commits one transaction. The request must have been validated:
+// at most one mutation a branch, no reserved keys.
+func (r *Reign) Txn(ctx context.Context, req *pb.TxnRequest) (*pb.TxnResponse, error) {
+	v, err := r.propose(ctx, func(w *mvcc.Working, s mvcc.Stamp) (any, *mvcc.Change, error) {
+		if err := r.checkLeases(req); err != nil {
+			return nil, nil, err
+		}
+		resp, change, err := w.Txn(req, s)
+		return resp, change, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*pb.TxnResponse), nil
+}
+
+// Put evaluates and commits one put.
+func (r *Reign) Put(ctx context.Context, req *pb.PutRequest) (*pb.PutResponse, error) {
+	v, err := r.propose(ctx, func(w *mvcc.Working, s mvcc.Stamp) (any, *mvcc.Change, error) {
+		if err := r.checkLease(req); err != nil {
+			return nil, nil, err
+		}
+		resp, change, err := w.Put(req, s)
+		return resp, change, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*pb.PutResponse), nil
+}
+
+// DeleteRange evaluates and commits the deletion of one key.
+func (r *Reign) DeleteRange(ctx context.Context, req *pb.DeleteRangeRequest) (*pb.DeleteRangeResponse, error) {
+	v, err := r.propose(ctx, func(w *mvcc.Working, s mvcc.Stamp) (any, *mvcc.Change, error) {
+		resp, change, err := w.DeleteRange(req, s)
+		return resp, change, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*pb.DeleteRangeResponse), nil
+}
+
+// LeaseGrant makes a lease. Its id says everything about it, so nothing is stored.
+func (r *Reign) LeaseGrant(ctx context.Context, ttl int64) (id, granted int64, err error) {
+	if err := r.Confirm(ctx); err != nil {
+		return 0, 0, err
+	}
+	return r.leases.Grant(ttl)
+}
+
+// expire deletes key if it still holds lease.
+func (r *Reign) expire(ctx context.Context, key []byte, leaseID int64) error {
+	_, err := r.propose(ctx, func(w *mvcc.Working, s mvcc.Stamp) (any, *mvcc.Change, error) {
+		return nil, w.DeleteIfLease(key, leaseID, s), nil
+	})
+	return err
+}
+
+// checkLeases refuses a transaction that would attach a key to a lease which does
+// not exist (any more), in whichever branch, as etcd does before it runs.
+func (r *Reign) checkLeases(req *pb.TxnRequest) error {
+	for _, ops := range [][]*pb.RequestOp{req.Success, req.Failure} {
+		for _, op := range ops {
+			if put := op.GetRequestPut(); put != nil {
+				if err := r.checkLease(put); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Reign) checkLease(put *pb.PutRequest) error {
+	if put.Lease == 0 {
+		return nil
+	}
+	return r.leases.Valid(put.Lease)
+}
