@@ -121,3 +121,5 @@ type Footer struct {
 }
 
 var crcTable = crc64.MakeTable(crc64.ECMA)
+
+func checksum(b []byte) uint64 { return crc64.Checksum(b, crcTable) }

@@ -1,8 +1,6 @@
 package datafile
 
 import (
-	"hash/crc64"
-
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -14,7 +12,7 @@ func appendFooter(b []byte, f *Footer) []byte {
 	msg := appendUint(buf[:0], 2, f.RecordsCRC)
 	msg = appendInt(msg, 3, int64(f.First))
 	msg = appendInt(msg, 4, int64(f.Last))
-	msg = appendUint(msg, footerChecksumField, crc64.Checksum(msg, crcTable))
+	msg = appendUint(msg, footerChecksumField, checksum(msg))
 	b = protowire.AppendVarint(b, uint64(len(msg)))
 	return append(b, msg...)
 }

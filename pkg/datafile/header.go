@@ -1,7 +1,6 @@
 package datafile
 
 import (
-	"hash/crc64"
 	"math"
 	"unicode/utf8"
 
@@ -19,7 +18,7 @@ func appendHeader(b []byte, h *Header) []byte {
 	body = appendTime(body, 7, h.CreatedAt)
 	body = appendInt(body, 16, int64(h.Epoch))
 	body = appendBytes(body, 17, string(h.ChunkID))
-	return appendChecked(b, crc64.Checksum(body, crcTable), body)
+	return appendChecked(b, checksum(body), body)
 }
 
 // appendChecked appends a message whose first field is its checksum.

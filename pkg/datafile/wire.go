@@ -2,7 +2,6 @@ package datafile
 
 import (
 	"errors"
-	"hash/crc64"
 	"math"
 	"time"
 	"unicode/utf8"
@@ -67,7 +66,7 @@ func cutChecksum(msg []byte) (crc uint64, body []byte, err error) {
 }
 
 func verifyChecksum(crc uint64, body []byte) error {
-	if got := crc64.Checksum(body, crcTable); got != crc {
+	if got := checksum(body); got != crc {
 		return corrupt(ErrChecksum, "message says %016x, its bytes have %016x", crc, got)
 	}
 	return nil

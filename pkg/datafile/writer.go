@@ -101,7 +101,7 @@ func (w *Writer) encode(body, frame []byte, r *record.Record) (bodyOut, frameOut
 	}
 	w.count++
 	w.crc = crc64.Update(w.crc, crcTable, body)
-	return body, appendChecked(frame, crc64.Checksum(body, crcTable), body), nil
+	return body, appendChecked(frame, checksum(body), body), nil
 }
 
 // Close writes the footer and returns it. It doesn't close the underlying writer. After
