@@ -72,6 +72,10 @@ func (s *Store) purgeStep(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	err = s.write("purge", func(w *writer, next *durable) error {
+		if next.purged != st.purged {
+			gone = nil
+			return nil // someone else did the step
+		}
 		next.purged = to
 		return deleteAll(w, gone)
 	})

@@ -125,7 +125,7 @@ func (s *Store) openFile(ctx context.Context, o Options) (err error) {
 	if err := syncDir(o.Dir); err != nil {
 		return fmt.Errorf("mvcc: sync data directory: %w", err)
 	}
-	if s.writer, err = newWriter(ctx, conn); err != nil {
+	if err := s.writer.prepare(ctx); err != nil {
 		return err
 	}
 	d, err := readDurable(ctx, conn)
@@ -146,10 +146,16 @@ func (s *Store) openFile(ctx context.Context, o Options) (err error) {
 }
 
 // dropStaleWAL removes what a file that is gone left beside it: it must not be
-// replayed into a new one.
+// replayed into a new one. An empty file is one that was never written.
 func dropStaleWAL(path string) error {
-	if st, err := os.Stat(path); err == nil && st.Size() > 0 {
+	st, err := os.Stat(path)
+	switch {
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("mvcc: %w", err)
+	case err == nil && st.Size() >= minFileSize:
 		return nil
+	case err == nil && st.Size() > 0:
+		return fmt.Errorf("%w: %s has %d bytes", ErrCorrupt, path, st.Size())
 	}
 	for _, suffix := range []string{"-wal", "-shm"} {
 		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -158,6 +164,9 @@ func dropStaleWAL(path string) error {
 	}
 	return nil
 }
+
+// minFileSize is SQLite's smallest page; it takes anything below it for a new file.
+const minFileSize = 512
 
 // Close stops the background work, stores what was kept lazily and releases the
 // directory. Snapshots stay readable.
@@ -184,9 +193,7 @@ func (s *Store) release() error {
 		errs = append(errs, s.readDB.Close())
 	}
 	if s.writer != nil {
-		s.writer.mu.Lock()
-		errs = append(errs, s.writer.conn.Close())
-		s.writer.mu.Unlock()
+		errs = append(errs, s.writer.close())
 	}
 	if s.writeDB != nil {
 		errs = append(errs, s.writeDB.Close())

@@ -22,16 +22,31 @@ type writer struct {
 	size   *sql.Stmt // selectSize
 }
 
-func newWriter(ctx context.Context, conn *sql.Conn) (*writer, error) {
-	w := &writer{conn: conn}
-	for query, to := range map[string]**sql.Stmt{insertRecord: &w.insert, selectDurable: &w.meta, updateDurable: &w.update, selectSize: &w.size} {
-		stmt, err := conn.PrepareContext(ctx, query)
+func (w *writer) prepare(ctx context.Context) error {
+	for query, to := range map[string]**sql.Stmt{
+		insertRecord: &w.insert, selectDurable: &w.meta, updateDurable: &w.update, selectSize: &w.size,
+	} {
+		stmt, err := w.conn.PrepareContext(ctx, query)
 		if err != nil {
-			return nil, sqlError("prepare", err)
+			return sqlError("prepare", err)
 		}
 		*to = stmt
 	}
-	return w, nil
+	return nil
+}
+
+// close waits for the transaction under way. A statement left open would keep the
+// connection, and with it the file, open.
+func (w *writer) close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var errs []error
+	for _, stmt := range []*sql.Stmt{w.insert, w.meta, w.update, w.size} {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+		}
+	}
+	return errors.Join(append(errs, w.conn.Close())...)
 }
 
 func (w *writer) exec(query string) error {
@@ -95,24 +110,24 @@ func (s *Store) transact(w *writer, fn func(*writer, *durable) error) (*durable,
 // the cause, classified.
 func (s *Store) rollback(op string, cause error) error {
 	if !s.autoCommit() {
-		if err := s.writer.exec("ROLLBACK"); err != nil || !s.autoCommit() {
-			return s.poison(fmt.Errorf("%s: %w; rollback: %w", op, cause, errors.Join(err)))
+		if err := s.writer.exec("ROLLBACK"); err != nil {
+			return s.poison(fmt.Errorf("%s: %w; rollback: %w", op, cause, err))
 		}
 	}
-	return sqlError(op, cause)
+	if isSQL(cause) {
+		return sqlError(op, cause)
+	}
+	return cause
 }
 
-// commitFailed resolves a failed COMMIT. A full disk or a refused commit rolls back
-// cleanly, which reading the state again confirms. After an I/O error nothing does:
-// the frames may be in the WAL and come back with the next start, and a later fsync
-// that succeeds proves nothing about this one.
+// commitFailed resolves a failed COMMIT: the store is poisoned unless the failure is
+// of a kind that stores nothing and reading the state back confirms it.
 func (s *Store) commitFailed(op string, cause error) error {
 	err := s.rollback(op+": commit", cause)
 	if errors.Is(err, ErrPoisoned) {
 		return err
 	}
-	var se sqlite3.Error
-	if !errors.As(cause, &se) || se.Code == sqlite3.ErrIoErr {
+	if !commitRefused(cause) {
 		return s.poison(err)
 	}
 	stored, readErr := scanDurable(s.writer.meta.QueryRow())
