@@ -35,14 +35,18 @@ func (c *conn) askPromise(ctx context.Context, epoch record.Epoch) (*peerpb.Node
 }
 
 func (c *conn) ask(ctx context.Context, call func(context.Context, peerpb.PeerClient) (*peerpb.NodeState, error)) (*peerpb.NodeState, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.o.e.opt.RequestTimeout)
+	defer cancel()
+	select { // a node just discovered is not left out because it isn't dialled yet
+	case <-c.tried:
+	case <-ctx.Done():
+	}
 	c.o.mu.Lock()
 	client, id := c.client, c.id
 	c.o.mu.Unlock()
 	if client == nil {
 		return nil, errNoConnection
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.o.e.opt.RequestTimeout)
-	defer cancel()
 	c.o.e.opt.Metrics.contacts.Inc()
 	s, err := call(ctx, client)
 	if err != nil {

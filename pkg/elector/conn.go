@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -20,6 +21,8 @@ type conn struct {
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when both goroutines have ended
 	notify chan struct{} // capacity 1: the state may have changed
+	tried  chan struct{} // closed when the node was dialled for the first time
+	try    sync.Once
 
 	// Guarded by office.mu.
 	reg    registry.Node
@@ -31,7 +34,7 @@ type conn struct {
 // connect starts a connection that lives until ctx ends or close is called.
 func (o *office) connect(ctx context.Context, n registry.Node) *conn {
 	ctx, cancel := context.WithCancel(ctx)
-	c := &conn{o: o, id: n.NodeID, cancel: cancel, reg: n, ended: make(chan struct{}), notify: make(chan struct{}, 1)}
+	c := &conn{o: o, id: n.NodeID, cancel: cancel, reg: n, ended: make(chan struct{}), notify: make(chan struct{}, 1), tried: make(chan struct{})}
 	pushed := make(chan struct{})
 	o.wg.Go(func() {
 		defer close(pushed)
@@ -92,6 +95,7 @@ func (c *conn) lost() {
 func (c *conn) session(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	defer c.try.Do(func() { close(c.tried) })
 	reg := c.registration()
 	addr, err := peerAddress(reg)
 	if err != nil {
@@ -105,6 +109,7 @@ func (c *conn) session(ctx context.Context) error {
 	c.o.mu.Lock()
 	c.client = client
 	c.o.mu.Unlock()
+	c.try.Do(func() { close(c.tried) })
 
 	silence := time.AfterFunc(c.o.e.opt.missedAfter(), func() { cancel(errSilent) })
 	defer silence.Stop()

@@ -108,6 +108,7 @@ func killAt(t *testing.T, b *bed, at int, after bool) (survived bool) {
 		f.die()
 		first.cancel()
 	}()
+	time.Sleep(10 * time.Millisecond) // the first one is the one that begins
 	second := b.elector("e2")
 	old := b.awaitActiveAbove(0)
 	old.kill()
