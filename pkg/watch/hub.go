@@ -18,7 +18,7 @@ import (
 var ErrClosed = errors.New("watch: closed")
 
 // Hub is the fan-out of one store. All methods may be called concurrently, except
-// that Publish has one caller.
+// that Publish and SkipTo have one caller.
 type Hub struct {
 	history History
 	opts    Options
@@ -67,7 +67,7 @@ func NewHub(history History, start record.Revision, opts Options) *Hub {
 // Calls that go back or repeat a revision are a bug of the caller, and panic: no
 // watch could be trusted after them.
 func (h *Hub) Publish(rev record.Revision, events []*mvccpb.Event) {
-	revs := byRevision(h.rev, rev, events) // h.rev is written here alone, so it may be read without the lock
+	revs := byRevision(h.rev, rev, events) // h.rev is written by this caller alone, so it may be read without the lock
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.err != nil {
@@ -83,6 +83,60 @@ func (h *Hub) Publish(rev record.Revision, events []*mvccpb.Event) {
 		h.touched[i] = nil
 	}
 	h.touched = h.touched[:0]
+}
+
+// SkipTo makes rev the hub's revision without giving the events up to there: the
+// watches on them read them from the history. A reign begins with it, as the log
+// may have brought more than was published so far. It counts as a Publish: both
+// have the same one caller.
+func (h *Hub) SkipTo(rev record.Revision) {
+	known := h.history.CompactRevision()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.err != nil || rev <= h.rev {
+		return
+	}
+	h.compactLocked(known)
+	from := h.rev + 1
+	h.rev = rev
+	h.ring = ring{from: rev + 1, limit: h.ring.limit}
+	for s := range h.streams {
+		for _, w := range s.missed(from, rev) {
+			h.skipLocked(w, max(w.start, from))
+		}
+	}
+}
+
+// missed returns the synced watches that want some revision from from to to.
+func (s *Stream) missed(from, to record.Revision) (ws []*watcher) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.watchers {
+		if w.state == synced && !caughtUp(max(w.start, from), to) {
+			ws = append(ws, w)
+		}
+	}
+	return ws
+}
+
+// skipLocked makes the synced w read from next on, or cancels it if that is gone.
+func (h *Hub) skipLocked(w *watcher, next record.Revision) {
+	if outrun(next, h.compacted) {
+		h.cancelCompactedLocked(w)
+		return
+	}
+	w.stream.mu.Lock()
+	defer w.stream.mu.Unlock()
+	h.index.remove(w)
+	h.lagLocked(w, next)
+	h.work.add(w)
+}
+
+// Revision returns the revision that was published last.
+func (h *Hub) Revision() record.Revision {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.rev
 }
 
 // byRevision parts the events of (prev, rev] by revision, leaving out Netsy's own keys.

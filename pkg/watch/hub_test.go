@@ -255,6 +255,50 @@ func TestCompactionOutrunsCatchUp(t *testing.T) {
 	})
 }
 
+// A hub that was fed up to 3 goes on after 12, as at the start of a reign.
+func TestSkipTo(t *testing.T) {
+	for _, compact := range []record.Revision{0, 3, 4, 5, 10} {
+		inBubble(t, Options{}, func(r *rig) {
+			s := r.stream()
+			for _, start := range []int64{0, 9, 12, 13} {
+				r.create(s, on("a", "", start))
+			}
+			r.create(s, on("b", "", 0))
+			r.write("a", "1")
+			r.write("a", "2") // 3
+			for i := range 9 {
+				r.store.write("a", fmt.Sprint(i+4)) // 4..12
+			}
+			r.store.setCompact(compact)
+			r.hub.SkipTo(12)
+			r.hub.SkipTo(11)
+			got := r.drain(s)[5:]
+			slices.Sort(got)
+			rest := "PUT a=9@9(8) PUT a=10@10(9) PUT a=11@11(10) PUT a=12@12(11)"
+			want := []string{
+				"0@12 PUT a=4@4(2) PUT a=5@5(4) PUT a=6@6(5) PUT a=7@7(6) PUT a=8@8(7) " + rest,
+				"0@3 PUT a=1@2 PUT a=2@3(1)", "1@12 " + rest, "2@12 PUT a=12@12(11)",
+			}
+			switch {
+			case compact > 9:
+				want = []string{"0@12 canceled compact=10", want[1], "1@12 canceled compact=10", want[3], "4@12 canceled compact=10"}
+			case compact > 4:
+				want = []string{"0@12 canceled compact=5", want[1], want[2], want[3], "4@12 canceled compact=5"}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("compacted at %d: got %q\nwant %q", compact, got, want)
+			}
+			r.write("a", "end")
+			s.Progress()
+			got = r.drain(s)
+			slices.Sort(got)
+			if compact < 4 && len(got) != 5 || got[0] != "-1@13" || !slices.Contains(got, "3@13 PUT a=end@13(12)") {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
 func TestSlowWatchRejoinsWithoutGap(t *testing.T) {
 	for _, ring := range []int{1, 1000} {
 		inBubble(t, Options{RingEvents: ring, QueueEvents: 4}, func(r *rig) {
