@@ -49,7 +49,7 @@ type Options struct {
 // Defaults of Options, those of the cluster file.
 const (
 	defaultHeartbeatInterval = time.Second
-	defaultCompactionWindow  = 5 * time.Minute
+	DefaultCompactionWindow  = 5 * time.Minute
 )
 
 func (o *Options) complete() error {
@@ -57,7 +57,7 @@ func (o *Options) complete() error {
 		o.HeartbeatInterval = defaultHeartbeatInterval
 	}
 	if o.CompactionWindow == 0 {
-		o.CompactionWindow = defaultCompactionWindow
+		o.CompactionWindow = DefaultCompactionWindow
 	}
 	if o.Profile == "" {
 		o.Profile = etcdapi.ProfileKubernetes

@@ -1,0 +1,87 @@
+// Package daemon makes running processes out of their settings: it opens the
+// object store, the certificates and the ports, and hands plain values to the
+// packages that do the work.
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/netsy-io/netsy/pkg/config"
+	"github.com/netsy-io/netsy/pkg/identity"
+	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/objectstore/instrumented"
+	"github.com/netsy-io/netsy/pkg/objectstore/open"
+	"github.com/netsy-io/netsy/pkg/version"
+)
+
+// process is what every server process has.
+type process struct {
+	*config.Process
+	log     hclog.Logger
+	metrics *prometheus.Registry
+	store   objectstore.Store
+	source  *identity.Source
+}
+
+func newProcess(ctx context.Context, p *config.Process, log hclog.Logger) (*process, error) {
+	d := &process{Process: p, log: log, metrics: prometheus.NewRegistry()}
+	d.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "netsy_build_info", Help: "Always 1; its labels say which build this is.", ConstLabels: prometheus.Labels{"version": version.String()},
+	})
+	info.Set(1)
+	d.metrics.MustRegister(info)
+	s := p.Cluster.Storage
+	st, err := open.Open(ctx, open.Config{
+		Provider: s.Provider, Bucket: s.BucketName, Prefix: s.KeyPrefix, Class: s.Class,
+		Encryption: s.Encryption, KMSKeyID: s.KMSKeyID, Region: s.Region, Endpoint: s.Endpoint, PathStyle: s.PathStyle,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("opening object storage: %w", err)
+	}
+	d.store = instrumented.New(st, instrumented.NewMetrics(d.metrics))
+	if d.source, err = identity.Open(identity.Options{Files: p.TLS, Logger: log.Named("identity"), Metrics: identity.NewMetrics(d.metrics)}); err != nil {
+		return nil, fmt.Errorf("reading certificates: %w", err)
+	}
+	return d, nil
+}
+
+// listen opens several ports, or none.
+func listen(addrs ...string) (ls []net.Listener, err error) {
+	for _, a := range addrs {
+		l, err := net.Listen("tcp", a)
+		if err != nil {
+			for _, l := range ls {
+				err = errors.Join(err, l.Close())
+			}
+			return nil, fmt.Errorf("listening on %s: %w", a, err)
+		}
+		ls = append(ls, l)
+	}
+	return ls, nil
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // the reader may have gone; there is nobody to tell
+}
+
+// serveHTTP serves h on l until ctx ends.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	defer context.AfterFunc(ctx, func() { srv.Close() })()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"github.com/netsy-io/netsy/pkg/config"
+	"github.com/netsy-io/netsy/pkg/elector"
+	"github.com/netsy-io/netsy/pkg/identity"
+	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
+	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/peerapi"
+)
+
+// electionPolicy: nodes and electors ask for members, and so may people.
+var electionPolicy = identity.Policy{
+	pb.Election_ListMembers_FullMethodName: {identity.RolePeer, identity.RoleElector, identity.RoleAdmin},
+}
+
+// RunElector runs an elector with its health port until ctx ends or it can't go on.
+func RunElector(ctx context.Context, p *config.Process, log hclog.Logger) error {
+	d, err := newProcess(ctx, p, log)
+	if err != nil {
+		return err
+	}
+	if err := objectstore.Probe(ctx, d.store); err != nil {
+		return err
+	}
+	ls, err := listen(d.BindHealth)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	var e *elector.Elector
+	if e, err = d.newElector("elector-" + p.NodeID); err != nil {
+		return errors.Join(err, closeAll(ls))
+	}
+	g.Go(func() error { return d.serveElector(ctx, e) })
+	g.Go(func() error { return serveHTTP(ctx, ls[0], d.electorHealth(e)) })
+	return g.Wait()
+}
+
+// runElector runs an elector within a node's process.
+func (d *process) runElector(ctx context.Context, leaderID string) error {
+	e, err := d.newElector(leaderID)
+	if err != nil {
+		return err
+	}
+	return d.serveElector(ctx, e)
+}
+
+func (d *process) newElector(leaderID string) (*elector.Elector, error) {
+	c := d.Cluster
+	return elector.New(elector.Options{
+		Store: d.store, ClusterID: c.ClusterID, LeaderID: leaderID, AdvertiseAddr: d.AdvertiseElection, Quorum: c.Replication.Quorum,
+		HeartbeatInterval: c.HeartbeatInterval, DegradationCount: c.Elector.DegradationCount,
+		PrimaryPriorTimeout: c.Elector.PrimaryPriorTimeout, LeaseDuration: c.LeaseDuration(),
+		Dialer: peerapi.Dialer{Source: d.source, ClusterID: c.ClusterID},
+		Logger: d.log.Named("elector"), Metrics: elector.NewMetrics(d.metrics),
+	})
+}
+
+// serveElector runs the elector and its election port.
+func (d *process) serveElector(ctx context.Context, e *elector.Elector) error {
+	auth, err := identity.NewAuthorizer(d.Cluster.ClusterID, electionPolicy, d.log, nil)
+	if err != nil {
+		return err
+	}
+	ls, err := listen(d.BindElection)
+	if err != nil {
+		return err
+	}
+	srv := grpc.NewServer(grpc.Creds(d.source.ServerCredentials(identity.PeerPort)),
+		grpc.ChainUnaryInterceptor(auth.UnaryInterceptor()), grpc.ChainStreamInterceptor(auth.StreamInterceptor()))
+	e.Register(srv)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := srv.Serve(ls[0]); !errors.Is(err, grpc.ErrServerStopped) {
+			return err
+		}
+		return nil
+	})
+	g.Go(func() error {
+		defer srv.Stop()
+		return e.Run(ctx)
+	})
+	return g.Wait()
+}
+
+func (d *process) electorHealth(e *elector.Elector) http.Handler {
+	mux := http.NewServeMux()
+	ok := func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, map[string]any{"ok": true, "node_id": d.NodeID, "in_office": e.InOffice()})
+	}
+	mux.HandleFunc("GET /healthz", ok)
+	mux.HandleFunc("GET /readyz", ok) // one that waits for office is as ready as it can be
+	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics, promhttp.HandlerOpts{}))
+	return mux
+}

@@ -1,0 +1,79 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/netsy-io/netsy/pkg/config"
+	"github.com/netsy-io/netsy/pkg/etcdapi"
+	"github.com/netsy-io/netsy/pkg/node"
+	"github.com/netsy-io/netsy/pkg/peerapi"
+	"github.com/netsy-io/netsy/pkg/version"
+)
+
+// compactionWindow is how much history revision compaction leaves: what
+// kube-apiserver itself keeps with its defaults.
+const compactionWindow = node.DefaultCompactionWindow
+
+// RunNode runs a data node, and with withElector an elector beside it in the same
+// process, until ctx ends or it can't go on.
+func RunNode(ctx context.Context, p *config.Process, withElector bool, log hclog.Logger) error {
+	d, err := newProcess(ctx, p, log)
+	if err != nil {
+		return err
+	}
+	n, err := d.newNode(ctx)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return n.Run(ctx) })
+	if withElector {
+		g.Go(func() error { return d.runElector(ctx, "node-"+p.NodeID) })
+	}
+	return g.Wait()
+}
+
+func (d *process) newNode(ctx context.Context) (*node.Node, error) {
+	clientOpts, err := etcdapi.Secure(d.source, d.Cluster.ClusterID, d.log)
+	if err != nil {
+		return nil, err
+	}
+	peerOpts, err := peerapi.Secure(d.source, d.Cluster.ClusterID, d.log)
+	if err != nil {
+		return nil, err
+	}
+	ls, err := listen(d.BindClient, d.BindPeer, d.BindHealth)
+	if err != nil {
+		return nil, err
+	}
+	interval := d.Cluster.CompactionInterval
+	if d.Cluster.EtcdAPI == config.APIEtcd {
+		interval = 0 // its clients say when, by the Compact RPC
+	}
+	n, err := node.New(ctx, node.Options{
+		ClusterID: d.Cluster.ClusterID, NodeID: d.NodeID, Version: version.String(), DataDir: d.DataDir, Store: d.store,
+		Client: ls[0], Peer: ls[1], Health: ls[2],
+		AdvertiseClient: []string{"https://" + d.AdvertiseClient}, AdvertisePeer: []string{"https://" + d.AdvertisePeer},
+		ClientServer: clientOpts, PeerServer: peerOpts,
+		Profile: etcdapi.Profile(d.Cluster.EtcdAPI), HeartbeatInterval: d.Cluster.HeartbeatInterval,
+		CompactionInterval: interval, CompactionWindow: compactionWindow,
+		Logger: d.log, Metrics: d.metrics,
+	})
+	if err != nil {
+		return nil, errors.Join(err, closeAll(ls))
+	}
+	return n, nil
+}
+
+func closeAll(ls []net.Listener) error {
+	var errs []error
+	for _, l := range ls {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
+}
