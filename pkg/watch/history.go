@@ -12,8 +12,8 @@ type History interface {
 	// Events calls fn with each revision in [from, to] that changed a key of the
 	// range, in order, whole, with PrevKv set wherever there was one. key and end
 	// are as in etcd's requests: no end means the one key, end "\x00" means every
-	// key from key on. An error of fn ends the call and is returned. If from is
-	// below CompactRevision the call fails, without having called fn.
+	// key from key on. An error of fn ends the call and is returned. The call fails
+	// if from is below CompactRevision, or comes to be while it reads.
 	Events(ctx context.Context, from, to record.Revision, key, end []byte,
 		fn func(rev record.Revision, evs []*mvccpb.Event) error) error
 
