@@ -59,8 +59,14 @@ const locateSpan = 1000
 // forwards, so it looks at ever wider spans below target, instead of listing a log
 // of any length from its beginning.
 func (l *Log) locate(ctx context.Context, floor, target record.Revision) (found slot, ok bool, err error) {
+	if floor >= target {
+		return slot{}, false, nil
+	}
 	for span := record.Revision(locateSpan); ; span *= 64 {
-		from := max(floor, target-span)
+		from := floor
+		if span < (target-floor)/64 { // far from the end, and from overflow
+			from = target - span
+		}
 		found, ok, err = l.lastIn(ctx, from, target)
 		if ok || err != nil || from == floor {
 			return found, ok, err

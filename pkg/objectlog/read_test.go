@@ -1,0 +1,308 @@
+package objectlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/netsy-io/netsy/pkg/datafile"
+	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/record"
+)
+
+// Where reading begins and what it finds, by what is in the bucket. The chain is
+// 1..3 of epoch 1, 4..6 and 7..9 of epoch 2 (headers: 1, 2, 3).
+func TestRead(t *testing.T) {
+	pos := func(rev record.Revision, e record.Epoch) record.Pos { return record.Pos{Epoch: e, Revision: rev} }
+	whole := func(t *testing.T, s objectstore.Store) {
+		plant(t, s, 1, run(1, 1, 3))
+		plant(t, s, 2, run(2, 4, 3))
+		plant(t, s, 3, run(2, 7, 3))
+	}
+	for _, c := range []struct {
+		name    string
+		setup   func(t *testing.T, s objectstore.Store)
+		after   record.Revision
+		read    string // first revisions of the chunks passed on
+		last    record.Pos
+		header  record.Epoch
+		err     error
+		missing record.Revision // named by err
+	}{
+		{name: "an empty log", read: "[]"},
+		{name: "an empty log, from beyond", after: 5, read: "[]"},
+		{name: "from the beginning", setup: whole, read: "[1 4 7]", last: pos(9, 2), header: 3},
+		{name: "from a boundary", setup: whole, after: 3, read: "[4 7]", last: pos(9, 2), header: 3},
+		{name: "from within a chunk", setup: whole, after: 5, read: "[4 7]", last: pos(9, 2), header: 3},
+		{name: "from within the last chunk", setup: whole, after: 8, read: "[7]", last: pos(9, 2), header: 3},
+		{name: "from the end", setup: whole, after: 9, read: "[]", last: pos(9, 2), header: 3},
+		{name: "from far beyond the end", setup: whole, after: 1 << 40, read: "[]", last: pos(9, 2), header: 3},
+		{name: "the first chunk is missing", setup: func(t *testing.T, s objectstore.Store) {
+			whole(t, s)
+			remove(t, s, ChunkKey(1))
+		}, read: "[]", err: ErrGap, missing: 1},
+		{name: "a chunk is missing", setup: func(t *testing.T, s objectstore.Store) {
+			whole(t, s)
+			remove(t, s, ChunkKey(4))
+		}, read: "[1]", err: ErrGap, missing: 4},
+		{name: "the chunk that begins the read is missing", setup: func(t *testing.T, s objectstore.Store) {
+			whole(t, s)
+			remove(t, s, ChunkKey(4))
+		}, after: 5, read: "[]", err: ErrGap, missing: 4},
+		{name: "the last chunk is missing below a snapshot", setup: func(t *testing.T, s objectstore.Store) {
+			whole(t, s)
+			remove(t, s, ChunkKey(7))
+			plantSnapshot(t, s, pos(9, 2))
+		}, read: "[1 4]", err: ErrGap, missing: 7},
+		{name: "all is missing below a snapshot", setup: func(t *testing.T, s objectstore.Store) { plantSnapshot(t, s, pos(9, 2)) },
+			read: "[]", err: ErrGap, missing: 1},
+		{name: "a snapshot at the end", setup: func(t *testing.T, s objectstore.Store) { whole(t, s); plantSnapshot(t, s, pos(9, 2)) },
+			read: "[1 4 7]", last: pos(9, 2), header: 3},
+		{name: "from a snapshot whose chunks are gone", setup: func(t *testing.T, s objectstore.Store) {
+			whole(t, s)
+			plantSnapshot(t, s, pos(6, 2))
+			remove(t, s, ChunkKey(1))
+			remove(t, s, ChunkKey(4))
+		}, after: 6, read: "[7]", last: pos(9, 2), header: 3},
+		{name: "from a snapshot that is the end", setup: func(t *testing.T, s objectstore.Store) {
+			plantTombstone(t, s, 1, 1)
+			plantSnapshot(t, s, pos(6, 2))
+		}, after: 6, read: "[]", last: pos(6, 2), header: 2},
+		{name: "from beyond a snapshot that is the end", setup: func(t *testing.T, s objectstore.Store) { plantSnapshot(t, s, pos(6, 2)) },
+			after: 8, read: "[]", last: pos(6, 2), header: 2},
+		{name: "a tombstone below a snapshot", setup: func(t *testing.T, s objectstore.Store) {
+			whole(t, s)
+			plantTombstone(t, s, 4, 2)
+			plantSnapshot(t, s, pos(9, 2))
+		}, after: 3, read: "[]", err: ErrGap, missing: 4},
+		{name: "a freed slot retaken below a snapshot that is the end", setup: func(t *testing.T, s objectstore.Store) {
+			plant(t, s, 5, run(4, 4, 9)) // reaches beyond the snapshot
+			plantSnapshot(t, s, pos(6, 2))
+		}, after: 6, read: "[]", last: pos(6, 2), header: 2},
+		{name: "from below two snapshots", setup: func(t *testing.T, s objectstore.Store) {
+			whole(t, s)
+			plantSnapshot(t, s, pos(6, 2))
+			plantSnapshot(t, s, pos(9, 2))
+		}, after: 3, read: "[]", err: ErrSuperseded},
+		{name: "from the second newest snapshot", setup: func(t *testing.T, s objectstore.Store) {
+			whole(t, s)
+			plantSnapshot(t, s, pos(6, 2))
+			plantSnapshot(t, s, pos(9, 2))
+		}, after: 6, read: "[7]", last: pos(9, 2), header: 3},
+		{name: "chunks overlap", setup: func(t *testing.T, s objectstore.Store) { whole(t, s); plant(t, s, 2, run(2, 5, 2)) },
+			read: "[1 4]", err: ErrOverlap},
+		{name: "epochs go back", setup: func(t *testing.T, s objectstore.Store) { whole(t, s); plant(t, s, 9, run(1, 10, 1)) },
+			read: "[1 4 7]", err: ErrEpochBack},
+		{name: "a later chunk under the key", setup: func(t *testing.T, s objectstore.Store) {
+			whole(t, s)
+			b, _, err := objectstore.ReadAll(t.Context(), s, ChunkKey(7), 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plantBytes(t, s, ChunkKey(4), b)
+		}, read: "[1]", err: ErrMisplaced},
+		{name: "a snapshot under a chunk's key", setup: func(t *testing.T, s objectstore.Store) {
+			whole(t, s)
+			plantSnapshot(t, s, pos(4, 2))
+			b, _, err := objectstore.ReadAll(t.Context(), s, SnapshotKey(4), 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			remove(t, s, SnapshotKey(4))
+			plantBytes(t, s, ChunkKey(4), b)
+		}, read: "[1]", err: datafile.ErrKind},
+		{name: "garbage", setup: func(t *testing.T, s objectstore.Store) { whole(t, s); plantBytes(t, s, ChunkKey(4), []byte("garbage")) },
+			read: "[1]", err: datafile.ErrCorrupt},
+		{name: "a foreign chunk key", setup: func(t *testing.T, s objectstore.Store) { whole(t, s); plantBytes(t, s, "chunks/readme.txt", nil) },
+			read: "[]", err: ErrForeignKey},
+		{name: "a foreign snapshot key", setup: func(t *testing.T, s objectstore.Store) { whole(t, s); plantBytes(t, s, "snapshots/old.netsy", nil) },
+			read: "[]", err: ErrForeignKey},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSpy()
+			if c.setup != nil {
+				c.setup(t, s.Store)
+			}
+			chunks, end, err := readLog(t.Context(), s, c.after)
+			firsts := []record.Revision{}
+			for _, ch := range chunks {
+				firsts = append(firsts, ch.Info.First)
+			}
+			if got := fmt.Sprint(firsts); got != c.read {
+				t.Errorf("read %s, want %s", got, c.read)
+			}
+			if c.err != nil {
+				var ce *ChainError
+				if !errors.Is(err, c.err) || c.missing > 0 && (!errors.As(err, &ce) || ce.Key != ChunkKey(c.missing)) {
+					t.Errorf("got %v, want %v (missing %d)", err, c.err, c.missing)
+				}
+				return
+			}
+			if err != nil || end.Last != c.last || end.HeaderEpoch != c.header {
+				t.Errorf("end %+v, %v", end, err)
+			}
+		})
+	}
+}
+
+// The snapshots are listed after the missing slot was looked for: one that appears in
+// between, with its chunks deleted, must not make the chain seem to end below it.
+func TestEndIsJudgedByALaterListing(t *testing.T) {
+	s := newSpy()
+	plant(t, s.Store, 1, run(1, 1, 3))
+	plant(t, s.Store, 1, run(1, 4, 3))
+	s.onList = func(_ context.Context, prefix string) (bool, error) {
+		if prefix == chunkPrefix { // the compactor is done just before this
+			remove(t, s.Store, ChunkKey(4))
+			plantSnapshot(t, s.Store, record.Pos{Epoch: 1, Revision: 6})
+		}
+		return false, nil
+	}
+	if _, end, err := readLog(t.Context(), s, 0); !errors.Is(err, ErrGap) {
+		t.Errorf("end %+v, %v", end, err)
+	}
+}
+
+// A reader so slow that two snapshots pass it can't trust what it read.
+func TestReadIsSupersededWhileItRuns(t *testing.T) {
+	s := newSpy()
+	plant(t, s.Store, 1, run(1, 1, 9))
+	_, err := New(s, Options{}).Read(t.Context(), 0, func(Chunk) error {
+		plantSnapshot(t, s.Store, record.Pos{Epoch: 1, Revision: 5})
+		plantSnapshot(t, s.Store, record.Pos{Epoch: 1, Revision: 9})
+		return nil
+	})
+	if !errors.Is(err, ErrSuperseded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestChunkDeletedBetweenListingAndReadingIsAGap(t *testing.T) {
+	s := newSpy()
+	plant(t, s.Store, 1, run(1, 1, 3))
+	plant(t, s.Store, 1, run(1, 4, 3))
+	s.onGet = func(_ context.Context, key string) (bool, error) {
+		if key == ChunkKey(4) {
+			return true, objectstore.Errorf(objectstore.ErrNotFound, "get", key, "gone")
+		}
+		return false, nil
+	}
+	_, _, err := readLog(t.Context(), s, 0)
+	var ce *ChainError
+	if !errors.As(err, &ce) || ce.Kind != ErrGap || ce.Key != ChunkKey(4) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Many chunks, over several pages, with downloads finishing in any order and failing
+// now and then, little read-ahead: all come, in order, once.
+func TestReadAheadKeepsOrder(t *testing.T) {
+	const chunks = 2500
+	s := newSpy()
+	for i := range record.Revision(chunks) {
+		plant(t, s.Store, 1, run(1, 1+2*i, 2))
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var gets, open, peak atomic.Int64
+		s.onGet = func(ctx context.Context, key string) (bool, error) {
+			peak.Store(max(peak.Load(), open.Add(1)))
+			defer open.Add(-1)
+			if err := pause(ctx, 1); err != nil {
+				return true, err
+			}
+			if gets.Add(1)%7 == 0 {
+				return true, unavailable("get", key)
+			}
+			return false, nil
+		}
+		var revs []record.Revision
+		_, err := New(s, Options{ReadAhead: 1000}).Read(t.Context(), 0, func(c Chunk) error {
+			revs = append(revs, revisions([]Chunk{c})...)
+			return nil
+		})
+		if err != nil || len(revs) != 2*chunks || !slices.IsSorted(revs) {
+			t.Errorf("%d records, %v", len(revs), err)
+		}
+		if p := peak.Load(); p < 2 || p > downloads {
+			t.Errorf("at most %d downloads at a time", p)
+		}
+	})
+}
+
+func TestReadStopsAtTheFirstError(t *testing.T) {
+	boom := errors.New("disk full")
+	s := newSpy()
+	for i := range record.Revision(100) {
+		plant(t, s.Store, 1, run(1, 1+i, 1))
+	}
+	n := 0
+	end, err := New(s, Options{}).Read(t.Context(), 0, func(Chunk) error {
+		if n++; n == 3 {
+			return boom
+		}
+		return nil
+	})
+	if err != boom || n != 3 || end.Last.Revision != 3 {
+		t.Errorf("%v after %d, end %+v", err, n, end)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err = New(s, Options{}).Read(ctx, 0, func(c Chunk) error {
+		if c.Info.First == 3 {
+			cancel()
+		}
+		return ctx.Err()
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestListingThatFailsMidwayIsReported(t *testing.T) {
+	s := newSpy()
+	for i := range record.Revision(1500) {
+		plant(t, s.Store, 1, run(1, 1+i, 1))
+	}
+	refused := objectstore.Errorf(objectstore.ErrPermanent, "list", chunkPrefix, "access denied")
+	lists := 0
+	s.onList = func(_ context.Context, prefix string) (bool, error) {
+		if prefix != chunkPrefix {
+			return false, nil
+		}
+		lists++
+		return lists == 2, refused
+	}
+	chunks, _, err := readLog(t.Context(), s, 0)
+	if !errors.Is(err, objectstore.ErrPermanent) || len(chunks) != 1000 {
+		t.Errorf("%d chunks, %v", len(chunks), err)
+	}
+}
+
+func TestHolds(t *testing.T) {
+	s := newSpy()
+	plant(t, s.Store, 2, run(1, 4, 3))
+	plantTombstone(t, s.Store, 1, 1)
+	plantBytes(t, s.Store, ChunkKey(7), []byte("garbage"))
+	for _, c := range []struct {
+		first   record.Revision
+		pos     record.Pos
+		holds   bool
+		corrupt bool
+	}{
+		{first: 4, pos: record.Pos{Epoch: 1, Revision: 6}, holds: true},
+		{first: 4, pos: record.Pos{Epoch: 2, Revision: 6}}, // the header's epoch is not the record's
+		{first: 4, pos: record.Pos{Epoch: 1, Revision: 5}},
+		{first: 4, pos: record.Pos{Epoch: 1, Revision: 7}},
+		{first: 5, pos: record.Pos{Epoch: 1, Revision: 6}},
+		{first: 1, pos: record.Pos{Epoch: 1, Revision: 3}},
+		{first: 7, pos: record.Pos{Epoch: 1, Revision: 8}, corrupt: true},
+	} {
+		holds, err := New(s, Options{}).Holds(t.Context(), c.first, c.pos)
+		if holds != c.holds || errors.Is(err, datafile.ErrCorrupt) != c.corrupt || (err != nil) != c.corrupt {
+			t.Errorf("%+v: %t, %v", c, holds, err)
+		}
+	}
+}
