@@ -49,7 +49,7 @@ func newProcess(ctx context.Context, p *config.Process, log hclog.Logger) (*proc
 	if err != nil {
 		return nil, fmt.Errorf("opening object storage: %w", err)
 	}
-	d.store = instrumented.New(st, instrumented.NewMetrics(d.metrics))
+	d.store = instrumented.Wrap(st, instrumented.NewMetrics(d.metrics))
 	if d.source, err = identity.Open(identity.Options{Files: p.TLS, Logger: log.Named("identity"), Metrics: identity.NewMetrics(d.metrics)}); err != nil {
 		return nil, fmt.Errorf("reading certificates: %w", err)
 	}
