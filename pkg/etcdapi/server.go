@@ -33,11 +33,12 @@ type Primary interface {
 type Backend interface {
 	// Primary waits until there is an active Primary, or ctx ends.
 	Primary(ctx context.Context) (Primary, error)
-	// NoLeader returns nil while there is a Primary, else a channel that is closed
-	// when there has been none for long enough to tell clients.
 	Leader() LeaderView
 	Store() *mvcc.Store
+	// Hub is nil until the store has a committed state to watch.
 	Hub() *watch.Hub
+	// MemberID is in every response's header: it must be cheap.
+	MemberID() uint64
 	Status() Status
 	Members(ctx context.Context) ([]*pb.Member, error)
 }
@@ -120,10 +121,10 @@ func GRPCOptions() []grpc.ServerOption {
 }
 
 func (s *Server) header(rev record.Revision) *pb.ResponseHeader {
-	return &pb.ResponseHeader{ClusterId: s.o.ClusterID, MemberId: s.o.Backend.Status().MemberID, Revision: int64(rev)}
+	return &pb.ResponseHeader{ClusterId: s.o.ClusterID, MemberId: s.o.Backend.MemberID(), Revision: int64(rev)}
 }
 
 // fill completes the header that the store made with the revision.
 func (s *Server) fill(h *pb.ResponseHeader) {
-	h.ClusterId, h.MemberId = s.o.ClusterID, s.o.Backend.Status().MemberID
+	h.ClusterId, h.MemberId = s.o.ClusterID, s.o.Backend.MemberID()
 }

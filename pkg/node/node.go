@@ -207,14 +207,22 @@ func (b backend) Primary(ctx context.Context) (etcdapi.Primary, error) {
 
 func (b backend) Leader() etcdapi.LeaderView { return b.n.state }
 func (b backend) Store() *mvcc.Store         { return b.n.mvcc }
-func (b backend) Hub() *watch.Hub            { return b.n.hub }
 
-// Status is called for every response's header: it must stay cheap.
+// Hub returns nil until something is known to be committed: a watch that begins
+// "now" would begin nowhere.
+func (b backend) Hub() *watch.Hub {
+	if b.n.mvcc.Snapshot().Revision() == 0 {
+		return nil
+	}
+	return b.n.hub
+}
+
 func (b backend) MemberID() uint64 {
 	_, _, _, cs := b.n.state.view()
 	return memberID(cs, b.n.o.NodeID)
 }
 
+// Status describes the node for Maintenance.Status and Alarm.
 func (b backend) Status() etcdapi.Status {
 	health, reason, _, cs := b.n.state.view()
 	st := etcdapi.Status{MemberID: memberID(cs, b.n.o.NodeID)}
