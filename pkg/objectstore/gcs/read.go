@@ -48,8 +48,7 @@ func (s *Store) empty(ctx context.Context, key string) (*objectstore.Object, err
 
 func (s *Store) get(ctx context.Context, key string, offset, length int64) (*objectstore.Object, error) {
 	a := attempt.Begin(ctx, s.readTimeout())
-	// Compressed: the bytes as they were put, never a transcoding.
-	r, err := s.forRead(key).ReadCompressed(true).NewRangeReader(a.Context(), offset, length)
+	r, err := s.forRead(key).NewRangeReader(a.Context(), offset, length)
 	if err != nil {
 		defer a.Close()
 		return nil, s.missingOr(ctx, "get", key, s.failed(a, request{op: "get", key: key}, err))

@@ -78,7 +78,9 @@ func (s *Store) putInput(key string, body io.Reader, size int64, cond objectstor
 	return in
 }
 
-// Delete removes an object.
+// Delete removes an object. S3 calls a conditional deletion of a missing object a
+// success, so this looks first; of two deletions of one version that race, both may
+// still be told that they succeeded.
 func (s *Store) Delete(ctx context.Context, key string, cond objectstore.Condition) error {
 	if err := objectstore.CheckDelete(ctx, key, cond); err != nil {
 		return err
@@ -86,6 +88,9 @@ func (s *Store) Delete(ctx context.Context, key string, cond objectstore.Conditi
 	in := &s3.DeleteObjectInput{Bucket: &s.cfg.Bucket, Key: s.key(key)}
 	if v, ok := cond.Match(); ok {
 		in.IfMatch = aws.String(string(v))
+		if err := s.mustExist(ctx, key); err != nil {
+			return err
+		}
 	}
 	a := attempt.Begin(ctx, s.cfg.Timeout)
 	defer a.Close()
@@ -96,6 +101,20 @@ func (s *Store) Delete(ctx context.Context, key string, cond objectstore.Conditi
 	err = s.failed(a, request{op: "delete", key: key, write: true, cond: cond}, err)
 	if errors.Is(err, objectstore.ErrNotFound) {
 		return nil // Always: some servers say so where S3 says 204
+	}
+	return err
+}
+
+// mustExist is the part of a deletion's condition that S3 doesn't check.
+func (s *Store) mustExist(ctx context.Context, key string) error {
+	_, err := s.Stat(ctx, key)
+	var typed *objectstore.Error
+	if errors.As(err, &typed) {
+		kind := typed.Kind
+		if kind == objectstore.ErrNotFound {
+			kind = objectstore.ErrPreconditionFailed
+		}
+		return &objectstore.Error{Kind: kind, Op: "delete", Key: key, Err: typed.Err}
 	}
 	return err
 }

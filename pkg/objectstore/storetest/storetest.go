@@ -17,6 +17,9 @@ type Options struct {
 	// ContentVersions: the version is a hash of the content, so that writing equal
 	// bytes again gives the same version.
 	ContentVersions bool
+	// RacingDeletesWin: of several conditional deletions of one version that race,
+	// more than one may succeed. A deletion and a write never both do.
+	RacingDeletesWin bool
 	// Rounds of each race; default 50.
 	Rounds int
 	// Many is how many objects the paging test writes; default 1,100, beyond one page.
