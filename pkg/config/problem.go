@@ -7,10 +7,11 @@ import (
 
 // Problem is one mistake in the configuration.
 type Problem struct {
-	File         string // empty: in the environment or on the command line
-	Line, Column int    // from 1; 0: nowhere in particular
-	Path         string // replication.quorum, or NETSY_NODE_ID (--node-id)
-	Message      string // what is wrong, and what is wanted
+	File    string `json:"file,omitempty"`   // empty: in the environment or on the command line
+	Line    int    `json:"line,omitempty"`   // from 1; 0: nowhere in particular
+	Column  int    `json:"column,omitempty"` // in bytes, from 1
+	Path    string `json:"path,omitempty"`   // replication.quorum, or NETSY_NODE_ID (--node-id)
+	Message string `json:"message"`          // what is wrong, and what is wanted
 }
 
 func (p Problem) String() string {
