@@ -41,11 +41,7 @@ func newProcess(ctx context.Context, p *config.Process, log hclog.Logger) (*proc
 	})
 	info.Set(1)
 	d.metrics.MustRegister(info)
-	s := p.Cluster.Storage
-	st, err := open.Open(ctx, open.Config{
-		Provider: s.Provider, Bucket: s.BucketName, Prefix: s.KeyPrefix, Class: s.Class,
-		Encryption: s.Encryption, KMSKeyID: s.KMSKeyID, Region: s.Region, Endpoint: s.Endpoint, PathStyle: s.PathStyle,
-	})
+	st, err := open.Open(ctx, p.Cluster.Storage.Open())
 	if err != nil {
 		return nil, fmt.Errorf("opening object storage: %w", err)
 	}
