@@ -105,6 +105,26 @@ func TestDamageIsNamed(t *testing.T) {
 	}
 }
 
+// Each field of a footer that is itself intact is held against the records.
+func TestFooterDisagrees(t *testing.T) {
+	file := mustEncode(t, testHeader(Chunk, None, 6), testRecords(10))
+	_, _, f, err := readAll(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := messages(t, file)
+	for name, change := range map[string]func(*Footer){
+		"records_crc": func(f *Footer) { f.RecordsCRC++ }, "first_revision": func(f *Footer) { f.First++ }, "last_revision": func(f *Footer) { f.Last++ },
+	} {
+		bad := f
+		change(&bad)
+		_, _, _, err := readAll(bytes.Join(append(slices.Clone(parts[:7]), appendFooter(nil, &bad)), nil))
+		if got := kindOf(t, err); got != ErrFooter {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestBytesBehindTheEnd(t *testing.T) {
 	h := testHeader(Chunk, Zstd, 6)
 	plain := messages(t, mustEncode(t, testHeader(Chunk, None, 6), testRecords(10)))

@@ -162,7 +162,7 @@ func (r *race) reign(ctx context.Context, epoch record.Epoch, s objectstore.Stor
 // extend appends until something ends it, and says whether to adopt and go on.
 func (r *race) extend(ctx context.Context, w *Writer) (adopt bool) {
 	for range 8 {
-		ctx, cancel := context.WithTimeout(ctx, time.Duration(1+r.intn(20))*time.Second)
+		ctx, cancel := context.WithTimeout(ctx, time.Duration(100+r.intn(4000))*time.Millisecond)
 		first := w.Next()
 		info, err := w.Append(ctx, run(w.epoch, first, 1+r.intn(3)))
 		cancel()
