@@ -8,7 +8,18 @@ import (
 )
 
 // CompactRevision is the oldest revision that can be read; 0 before any compaction.
-func (s *Store) CompactRevision() record.Revision { return s.state.Load().compact }
+// Whoever was told ErrCompacted finds it above the revision asked for.
+func (s *Store) CompactRevision() record.Revision { return record.Revision(s.compacted.Load()) }
+
+// sawCompacted raises what CompactRevision returns to a committed value.
+func (s *Store) sawCompacted(rev record.Revision) {
+	for {
+		old := s.compacted.Load()
+		if int64(rev) <= old || s.compacted.CompareAndSwap(old, int64(rev)) {
+			return
+		}
+	}
+}
 
 // Compact durably makes rev the oldest revision that can be read: for reads and
 // events it takes effect at once, atomically; superseded records are removed later,
@@ -26,6 +37,7 @@ func (s *Store) Compact(ctx context.Context, rev record.Revision) error {
 		return nil
 	})
 	if err == nil {
+		s.pins.dropBelow(rev)
 		s.purger.wake()
 	}
 	return err

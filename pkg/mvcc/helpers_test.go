@@ -112,3 +112,8 @@ func purgeAll(t testing.TB, s *Store) {
 		}
 	}
 }
+
+func putChange(b *begun, key, value string) (*Change, error) {
+	_, ch, err := b.w.Put(&etcdserverpb.PutRequest{Key: []byte(key), Value: []byte(value)}, b.stamp)
+	return ch, err
+}

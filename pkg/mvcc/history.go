@@ -98,7 +98,7 @@ type revisionEvents struct {
 // sees whether the piece is still whole.
 func (s *Store) readEvents(ctx context.Context, from, to record.Revision, keys keyRange) (out []revisionEvents, next record.Revision, err error) {
 	err = s.read(ctx, "read events", func(tx *sql.Tx) error {
-		if err := checkCompacted(ctx, tx, from); err != nil {
+		if err := s.checkCompacted(ctx, tx, from); err != nil {
 			return err
 		}
 		p, err := readPiece(ctx, tx, from, to, keys)
@@ -129,6 +129,10 @@ func eventOf(ctx context.Context, q querier, r *record.Record) (*mvccpb.Event, e
 	if r.Created {
 		return event(r, nil), nil
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	ctx = context.WithoutCancel(ctx) // the driver makes an interruptible query several times dearer
 	prev, err := newestBefore(ctx, q, r.Key, firstOf(r.Revision))
 	if err != nil {
 		return nil, err
@@ -152,11 +156,12 @@ func (s *Store) read(ctx context.Context, op string, fn func(*sql.Tx) error) err
 
 // checkCompacted refuses revisions below the compaction revision, as of the moment
 // that the transaction sees: superseded records are only gone where this shows it.
-func checkCompacted(ctx context.Context, tx *sql.Tx, rev record.Revision) error {
+func (s *Store) checkCompacted(ctx context.Context, tx *sql.Tx, rev record.Revision) error {
 	var compact record.Revision
 	if err := tx.QueryRowContext(ctx, "SELECT compact_revision FROM meta").Scan(&compact); err != nil {
 		return sqlError("read the compaction revision", err)
 	}
+	s.sawCompacted(compact) // a commit shows here before its writer can install it
 	if rev < compact {
 		return ErrCompacted
 	}

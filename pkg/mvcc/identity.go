@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"errors"
-	"fmt"
 )
 
 // identify checks whose file this is, or makes it this node's, and counts the start.
@@ -57,23 +56,3 @@ func (s *Store) Incarnation() string { return *s.incarnation.Load() }
 
 // StartCount counts the times this file was opened, from 1.
 func (s *Store) StartCount() int64 { return s.startCount }
-
-// Reincarnate durably gives the file a new incarnation: for a node that finds its
-// file rolled back (its start count is behind the one it registered). The start
-// count continues from atLeast.
-func (s *Store) Reincarnate(ctx context.Context, atLeast int64) (string, error) {
-	if err := ctx.Err(); err != nil {
-		return "", err
-	}
-	incarnation := newIncarnation()
-	count := max(s.startCount, atLeast)
-	err := s.write("reincarnate", func(w *writer, _ *durable) error {
-		_, err := w.conn.ExecContext(context.Background(), "UPDATE meta SET incarnation = ?, start_count = ?", incarnation, count)
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("mvcc: new incarnation: %w", err)
-	}
-	s.incarnation.Store(&incarnation)
-	return incarnation, nil
-}

@@ -50,12 +50,20 @@ func (p *purger) run(ctx context.Context) {
 		}
 		for more := true; more && ctx.Err() == nil; {
 			var err error
-			if more, err = p.s.purgeStep(ctx); err != nil && ctx.Err() == nil {
+			if more, err = p.step(ctx); err != nil && ctx.Err() == nil {
 				p.s.metrics.purgeErrors.Inc()
 				p.s.log.Warn("removing superseded records failed; will be tried again", "error", err)
 			}
 		}
 	}
+}
+
+// step purges, and when that is done gives space back.
+func (p *purger) step(ctx context.Context) (more bool, err error) {
+	if more, err = p.s.purgeStep(ctx); more || err != nil {
+		return more, err
+	}
+	return p.s.vacuumStep()
 }
 
 // purgeStep raises the purged revision by one step; more is false when it has

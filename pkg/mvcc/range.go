@@ -9,8 +9,8 @@ import (
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
-// Range answers req on sn: from memory at sn's own revision, from SQLite at an
-// older one. The header's revision is sn's, count is exact, whatever the limit.
+// Range answers req on sn: from memory at sn's own revision and that of a list under
+// way, from SQLite at other old ones. The header's revision is sn's, count is exact, whatever the limit.
 // Errors: ErrCompacted, ErrFutureRev, ErrUnsupported (unknown sort), ErrDisk. What the
 // answer points to is shared and must not be changed.
 func (s *Store) Range(ctx context.Context, sn *Snapshot, req *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
@@ -22,9 +22,16 @@ func (s *Store) Range(ctx context.Context, sn *Snapshot, req *etcdserverpb.Range
 	case at > sn.rev:
 		return nil, ErrFutureRev
 	case at <= 0 || at == sn.rev: // etcd takes negative ones for "now", too
-		return rangeTree(sn.tree, req, sn.rev), nil
+		resp := rangeTree(sn.tree, req, sn.rev)
+		if resp.More {
+			s.pins.add(sn)
+		}
+		return resp, nil
 	case at < s.CompactRevision():
 		return nil, ErrCompacted
+	}
+	if pinned := s.pins.at(at); pinned != nil {
+		return rangeTree(pinned.tree, req, sn.rev), nil
 	}
 	return s.rangeOld(ctx, req, sn.rev)
 }

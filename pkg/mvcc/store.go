@@ -61,7 +61,9 @@ type Store struct {
 
 	state     atomic.Pointer[durable]   // as last committed
 	logged    atomic.Pointer[loggedPos] // may be ahead of state.logged
+	compacted atomic.Int64              // see CompactRevision
 	published atomic.Pointer[Snapshot]
+	pins      pins
 	publishMu sync.Mutex // publishing, and copying the published tree
 	poisoned  atomic.Pointer[error]
 	closed    atomic.Bool
@@ -207,6 +209,7 @@ func (s *Store) release() error {
 // install makes a committed state the present one.
 func (s *Store) install(d *durable) {
 	s.state.Store(d)
+	s.sawCompacted(d.compact)
 	s.metrics.observeState(d)
 }
 

@@ -1,0 +1,59 @@
+package mvcc
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/netsy-io/netsy/pkg/record"
+)
+
+func TestWorthVacuum(t *testing.T) {
+	for _, c := range []struct {
+		total, inUse int64
+		want         bool
+	}{
+		{0, 0, false}, {keepFree, 0, false}, {keepFree + 1, 0, true}, {100 << 20, 51 << 20, false}, {100 << 20, 50 << 20, false}, {100 << 20, 49 << 20, true},
+	} {
+		if got := worthVacuum(fileSize{c.total, c.inUse}); got != c.want {
+			t.Errorf("%d of %d in use: %v", c.inUse, c.total, got)
+		}
+	}
+}
+
+// TestPurgeGivesSpaceBack: after much history is gone the file is small again, and
+// what is left is whole.
+func TestPurgeGivesSpaceBack(t *testing.T) {
+	b := begin(t)
+	value := strings.Repeat("v", 64<<10)
+	for range 20 {
+		var recs []record.Record
+		for range 32 {
+			ch, err := putChange(b, "k", value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			recs = append(recs, ch.Record)
+		}
+		b.commit(t, recs...)
+	}
+	full, _ := b.Size()
+	b.SetLogged(1, b.Tail())
+	if err := b.Compact(t.Context(), b.Tail().Revision); err != nil {
+		t.Fatal(err)
+	}
+	purgeAll(t, b.Store)
+	for more := true; more; {
+		var err error
+		if more, err = b.vacuumStep(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	total, inUse := b.Size()
+	if full < 40<<20 || total > keepFree+inUse+vacuumPages*4096 || inUse > 1<<20 {
+		t.Fatalf("%d bytes before, %d after, %d in use", full, total, inUse)
+	}
+	if err := quickCheck(t.Context(), b.writer.conn); err != nil {
+		t.Fatal(err)
+	}
+	b.put(t, "k", "small")
+}
