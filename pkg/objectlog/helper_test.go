@@ -2,16 +2,15 @@ package objectlog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
 
 	"github.com/netsy-io/netsy/pkg/datafile"
 	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/objectstore/fault"
 	"github.com/netsy-io/netsy/pkg/objectstore/memstore"
 	"github.com/netsy-io/netsy/pkg/record"
 )
@@ -20,9 +19,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // spyStore records every request, and lets a test answer one itself.
 type spyStore struct {
-	objectstore.Store
-	mu    sync.Mutex
-	trace []string
+	objectstore.Store                 // through the hooks
+	inner             *memstore.Store // past them
+	trace             fault.Trace
 
 	// onPut, onGet and onList take a request over; handled=false passes it on.
 	onPut  func(ctx context.Context, key string, body []byte, cond objectstore.Condition) (handled bool, err error)
@@ -30,73 +29,27 @@ type spyStore struct {
 	onList func(ctx context.Context, prefix string) (handled bool, err error)
 }
 
-func newSpy() *spyStore { return &spyStore{Store: memstore.New(nil)} }
-
-func (s *spyStore) note(format string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.trace = append(s.trace, fmt.Sprintf(format, args...))
+func newSpy() *spyStore {
+	s := &spyStore{inner: memstore.New(nil)}
+	s.Store = fault.New(s.inner, s.trace.Fault(), s.hook)
+	return s
 }
 
-// outcome names an error's kind for the trace.
-func outcome(err error) string {
-	for _, kind := range []error{objectstore.ErrNotFound, objectstore.ErrPreconditionFailed, objectstore.ErrUnavailable, objectstore.ErrUnknownOutcome, objectstore.ErrPermanent} {
-		if errors.Is(err, kind) {
-			return kind.Error()
-		}
+func (s *spyStore) hook(ctx context.Context, r *fault.Request, next fault.Next) (fault.Response, error) {
+	var handled bool
+	var err error
+	switch {
+	case r.Op == "put" && s.onPut != nil:
+		handled, err = s.onPut(ctx, r.Key, r.Body, r.Cond)
+	case r.Op == "get" && s.onGet != nil:
+		handled, err = s.onGet(ctx, r.Key)
+	case r.Op == "list" && s.onList != nil:
+		handled, err = s.onList(ctx, r.Key)
 	}
-	if err != nil {
-		return err.Error()
+	if handled {
+		return fault.Response{}, err
 	}
-	return "ok"
-}
-
-func (s *spyStore) Put(ctx context.Context, key string, body []byte, cond objectstore.Condition) (v objectstore.Version, err error) {
-	handled := false
-	if s.onPut != nil {
-		handled, err = s.onPut(ctx, key, body, cond)
-	}
-	if !handled {
-		v, err = s.Store.Put(ctx, key, body, cond)
-	}
-	s.note("put %s %v: %s", key, cond, outcome(err))
-	return v, err
-}
-
-func (s *spyStore) Get(ctx context.Context, key string) (o *objectstore.Object, err error) {
-	handled := false
-	if s.onGet != nil {
-		handled, err = s.onGet(ctx, key)
-	}
-	if !handled {
-		o, err = s.Store.Get(ctx, key)
-	}
-	s.note("get %s: %s", key, outcome(err))
-	return o, err
-}
-
-func (s *spyStore) GetRange(ctx context.Context, key string, offset, length int64) (o *objectstore.Object, err error) {
-	handled := false
-	if s.onGet != nil {
-		handled, err = s.onGet(ctx, key)
-	}
-	if !handled {
-		o, err = s.Store.GetRange(ctx, key, offset, length)
-	}
-	s.note("get %s [%d+%d]: %s", key, offset, length, outcome(err))
-	return o, err
-}
-
-func (s *spyStore) List(ctx context.Context, prefix, startAfter string, limit int) (p objectstore.Page, err error) {
-	handled := false
-	if s.onList != nil {
-		handled, err = s.onList(ctx, prefix)
-	}
-	if !handled {
-		p, err = s.Store.List(ctx, prefix, startAfter, limit)
-	}
-	s.note("list %s after %s limit %d: %s, %d keys", prefix, strings.TrimPrefix(startAfter, prefix), limit, outcome(err), len(p.Objects))
-	return p, err
+	return next(ctx, r)
 }
 
 // run makes n records of one revision each, from first on.

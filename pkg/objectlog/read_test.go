@@ -125,7 +125,7 @@ func TestRead(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSpy()
 			if c.setup != nil {
-				c.setup(t, s.Store)
+				c.setup(t, s.inner)
 			}
 			chunks, end, err := readLog(t.Context(), s, c.after)
 			firsts := []record.Revision{}
@@ -153,12 +153,12 @@ func TestRead(t *testing.T) {
 // between, with its chunks deleted, must not make the chain seem to end below it.
 func TestEndIsJudgedByALaterListing(t *testing.T) {
 	s := newSpy()
-	plant(t, s.Store, 1, run(1, 1, 3))
-	plant(t, s.Store, 1, run(1, 4, 3))
+	plant(t, s.inner, 1, run(1, 1, 3))
+	plant(t, s.inner, 1, run(1, 4, 3))
 	s.onList = func(_ context.Context, prefix string) (bool, error) {
 		if prefix == chunkPrefix { // the compactor is done just before this
-			remove(t, s.Store, ChunkKey(4))
-			plantSnapshot(t, s.Store, record.Pos{Epoch: 1, Revision: 6})
+			remove(t, s.inner, ChunkKey(4))
+			plantSnapshot(t, s.inner, record.Pos{Epoch: 1, Revision: 6})
 		}
 		return false, nil
 	}
@@ -170,10 +170,10 @@ func TestEndIsJudgedByALaterListing(t *testing.T) {
 // A reader so slow that two snapshots pass it can't trust what it read.
 func TestReadIsSupersededWhileItRuns(t *testing.T) {
 	s := newSpy()
-	plant(t, s.Store, 1, run(1, 1, 9))
+	plant(t, s.inner, 1, run(1, 1, 9))
 	_, err := New(s, Options{}).Read(t.Context(), 0, func(Chunk) error {
-		plantSnapshot(t, s.Store, record.Pos{Epoch: 1, Revision: 5})
-		plantSnapshot(t, s.Store, record.Pos{Epoch: 1, Revision: 9})
+		plantSnapshot(t, s.inner, record.Pos{Epoch: 1, Revision: 5})
+		plantSnapshot(t, s.inner, record.Pos{Epoch: 1, Revision: 9})
 		return nil
 	})
 	if !errors.Is(err, ErrSuperseded) {
@@ -183,8 +183,8 @@ func TestReadIsSupersededWhileItRuns(t *testing.T) {
 
 func TestChunkDeletedBetweenListingAndReadingIsAGap(t *testing.T) {
 	s := newSpy()
-	plant(t, s.Store, 1, run(1, 1, 3))
-	plant(t, s.Store, 1, run(1, 4, 3))
+	plant(t, s.inner, 1, run(1, 1, 3))
+	plant(t, s.inner, 1, run(1, 4, 3))
 	s.onGet = func(_ context.Context, key string) (bool, error) {
 		if key == ChunkKey(4) {
 			return true, objectstore.Errorf(objectstore.ErrNotFound, "get", key, "gone")
@@ -204,7 +204,7 @@ func TestReadAheadKeepsOrder(t *testing.T) {
 	const chunks = 2500
 	s := newSpy()
 	for i := range record.Revision(chunks) {
-		plant(t, s.Store, 1, run(1, 1+2*i, 2))
+		plant(t, s.inner, 1, run(1, 1+2*i, 2))
 	}
 	synctest.Test(t, func(t *testing.T) {
 		var gets, open, peak atomic.Int64
@@ -237,7 +237,7 @@ func TestReadStopsAtTheFirstError(t *testing.T) {
 	boom := errors.New("disk full")
 	s := newSpy()
 	for i := range record.Revision(100) {
-		plant(t, s.Store, 1, run(1, 1+i, 1))
+		plant(t, s.inner, 1, run(1, 1+i, 1))
 	}
 	n := 0
 	end, err := New(s, Options{}).Read(t.Context(), 0, func(Chunk) error {
@@ -264,7 +264,7 @@ func TestReadStopsAtTheFirstError(t *testing.T) {
 func TestListingThatFailsMidwayIsReported(t *testing.T) {
 	s := newSpy()
 	for i := range record.Revision(1500) {
-		plant(t, s.Store, 1, run(1, 1+i, 1))
+		plant(t, s.inner, 1, run(1, 1+i, 1))
 	}
 	refused := objectstore.Errorf(objectstore.ErrPermanent, "list", chunkPrefix, "access denied")
 	lists := 0
@@ -283,9 +283,9 @@ func TestListingThatFailsMidwayIsReported(t *testing.T) {
 
 func TestHolds(t *testing.T) {
 	s := newSpy()
-	plant(t, s.Store, 2, run(1, 4, 3))
-	plantTombstone(t, s.Store, 1, 1)
-	plantBytes(t, s.Store, ChunkKey(7), []byte("garbage"))
+	plant(t, s.inner, 2, run(1, 4, 3))
+	plantTombstone(t, s.inner, 1, 1)
+	plantBytes(t, s.inner, ChunkKey(7), []byte("garbage"))
 	for _, c := range []struct {
 		first   record.Revision
 		pos     record.Pos

@@ -54,7 +54,7 @@ func TestAppendSettlesAmbiguity(t *testing.T) {
 	}
 	type put func(s *spyStore, key string, body []byte) error
 	land := func(s *spyStore, key string, body []byte) {
-		_, _ = s.Store.Put(context.Background(), key, body, objectstore.IfAbsent())
+		_, _ = s.inner.Put(context.Background(), key, body, objectstore.IfAbsent())
 	}
 	for name, c := range map[string]struct {
 		answers []put // to successive puts; then the store answers
@@ -81,7 +81,7 @@ func TestAppendSettlesAmbiguity(t *testing.T) {
 			func(_ *spyStore, key string, _ []byte) error { return unknown(key) },
 			func(s *spyStore, key string, body []byte) error {
 				land(s, key, body)
-				_, err := s.Store.Put(context.Background(), key, body, objectstore.IfAbsent())
+				_, err := s.inner.Put(context.Background(), key, body, objectstore.IfAbsent())
 				return err
 			},
 		}},
@@ -220,7 +220,7 @@ func TestAppendKeepsAmbiguityThroughLaterErrors(t *testing.T) {
 	})
 	t.Run("what is in the slot can't be read", func(t *testing.T) {
 		s := newSpy()
-		plantBytes(t, s.Store, ChunkKey(1), []byte("garbage"))
+		plantBytes(t, s.inner, ChunkKey(1), []byte("garbage"))
 		_, err := New(s, Options{}).NewWriter(3, "node-a", 1).Append(t.Context(), run(3, 1, 1))
 		if !errors.Is(err, ErrOutcomeUnknown) || !errors.Is(err, datafile.ErrCorrupt) {
 			t.Errorf("got %v", err)
@@ -234,18 +234,18 @@ func TestFirstSlotOfAReignIsHeldAgainstSnapshots(t *testing.T) {
 		freed    bool
 	}{{4, false}, {5, true}, {6, true}, {900, true}} {
 		s := newSpy()
-		plantSnapshot(t, s.Store, record.Pos{Epoch: 9, Revision: c.snapshot})
+		plantSnapshot(t, s.inner, record.Pos{Epoch: 9, Revision: c.snapshot})
 		w := New(s, Options{}).NewWriter(3, "node-a", 5)
 		_, err := w.Append(t.Context(), run(3, 5, 1))
 		if errors.Is(err, ErrSlotFreed) != c.freed || (err != nil) != c.freed {
 			t.Errorf("snapshot %d: %v", c.snapshot, err)
 		}
-		trace := len(s.trace)
+		trace := len(s.trace.Lines())
 		if _, again := w.Append(t.Context(), run(3, 6, 1)); again != err {
 			t.Errorf("snapshot %d: then %v", c.snapshot, again)
 		}
-		if c.freed && len(s.trace) != trace {
-			t.Errorf("snapshot %d: it went on to %v", c.snapshot, s.trace[trace:])
+		if c.freed && len(s.trace.Lines()) != trace {
+			t.Errorf("snapshot %d: it went on to %v", c.snapshot, s.trace.Lines()[trace:])
 		}
 	}
 }
@@ -257,7 +257,7 @@ func TestOnlyTheFirstSlotIsHeldAgainstSnapshots(t *testing.T) {
 		if _, err := w.Append(t.Context(), run(3, w.Next(), 1)); err != nil {
 			t.Fatal(err)
 		}
-		plantSnapshot(t, s.Store, record.Pos{Epoch: 3, Revision: 900}) // a listing would find it
+		plantSnapshot(t, s.inner, record.Pos{Epoch: 3, Revision: 900}) // a listing would find it
 	}
 }
 
@@ -287,7 +287,7 @@ func TestOwnTombstoneMeansFreed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plantBytes(t, s.Store, key, tombstone)
+		plantBytes(t, s.inner, key, tombstone)
 		return true, unknown(key)
 	}
 	_, err := New(s, Options{}).NewWriter(3, "node-a", 1).Append(t.Context(), run(3, 1, 1))
@@ -306,8 +306,8 @@ func TestAppendRefusesWhatDoesNotFollow(t *testing.T) {
 		if _, err := w.Append(t.Context(), recs); !errors.Is(err, ErrUsage) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if len(s.trace) > 0 {
-			t.Errorf("%s: something was sent: %v", name, s.trace)
+		if len(s.trace.Lines()) > 0 {
+			t.Errorf("%s: something was sent:\n%v", name, s.trace.String())
 		}
 	}
 }
