@@ -109,3 +109,23 @@ func BenchmarkDecodeChunk(b *testing.B) {
 		})
 	}
 }
+
+// The largest chunk that may be written can be read, whether it compresses or not.
+func TestLargestChunk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hundreds of megabytes")
+	}
+	rng := rand.NewChaCha8([32]byte{1})
+	var recs []record.Record
+	for rev := record.Revision(1); rev < 5; rev++ { // 64 MiB with all that surrounds the values
+		r := record.Record{Revision: rev, Key: []byte("k"), Value: make([]byte, MaxChunkSize/4-200)}
+		_, _ = rng.Read(r.Value) // never fails
+		recs = append(recs, r)
+	}
+	for _, c := range []Compression{None, Zstd} {
+		_, got, err := DecodeChunk(mustEncode(t, testHeader(Chunk, c, 0), recs))
+		if err != nil || sameRecords(got, recs) != nil {
+			t.Errorf("%v: %v", c, err)
+		}
+	}
+}

@@ -17,7 +17,8 @@ import (
 // bufferSize is what a reader asks its source for at a time.
 const bufferSize = 64 << 10
 
-// Reader reads and verifies one file as a stream. It is not safe for concurrent use.
+// Reader reads and verifies one file as a stream. It is not safe for concurrent use, and
+// needs no closing, wherever its user stops.
 type Reader struct {
 	header Header
 	order  order
