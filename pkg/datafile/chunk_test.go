@@ -28,7 +28,7 @@ func TestEqualInputEqualBytes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var inputs [][]record.Record
 	var want [][]byte
-	for i := range 40 {
+	for i := range 20 {
 		inputs = append(inputs, randomRecords(rng, 1+i*2))
 		want = append(want, mustEncode(t, testHeader(Chunk, 0, 0), inputs[i]))
 	}

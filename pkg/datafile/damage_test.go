@@ -243,6 +243,9 @@ func TestZstdBombs(t *testing.T) {
 
 // A chunk whose records together pass the bound is refused although each is fine.
 func TestChunkBound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hundreds of megabytes")
+	}
 	var recs []record.Record
 	value := make([]byte, MaxRecordSize-100)
 	for rev := range record.Revision(5) {
