@@ -162,6 +162,9 @@ func TestLoggedIsStoredWithTheNextWriteAndAtClose(t *testing.T) {
 	if err := s.TruncateAfter(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
+	if s.state.Load().logged != (loggedPos{}) {
+		t.Fatal("a truncated position is still stored as logged: a crash would bring it back")
+	}
 	if first, pos, ok := s.Logged(); ok {
 		t.Fatalf("%d, %v is known to be logged but was truncated", first, pos)
 	}

@@ -3,6 +3,7 @@ package mvcc
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -95,16 +96,21 @@ func (e *TruncateError) Error() string {
 	return fmt.Sprintf("mvcc: can't truncate after revision %d: the %s revision is %d", e.Revision, e.What, e.Floor)
 }
 
-// sqlError names the operation and gives a driver error its class.
+// sqlError names the operation and gives an error of the driver its class. SQL that
+// is not understood, and columns of another type, mean that the file is not what this
+// package wrote: the statements are constants.
 func sqlError(op string, err error) error {
 	var se sqlite3.Error
 	if !errors.As(err, &se) {
+		if strings.HasPrefix(err.Error(), "sql: Scan error") { // database/sql has no type for it
+			return fmt.Errorf("%w: %s: %w", ErrCorrupt, op, err)
+		}
 		return fmt.Errorf("mvcc: %s: %w", op, err)
 	}
 	switch se.Code {
 	case sqlite3.ErrFull, sqlite3.ErrIoErr, sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm, sqlite3.ErrNomem:
 		return fmt.Errorf("%w: %s: %w", ErrDisk, op, err)
-	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
+	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB, sqlite3.ErrError, sqlite3.ErrSchema, sqlite3.ErrMismatch:
 		return fmt.Errorf("%w: %s: %w", ErrCorrupt, op, err)
 	}
 	return fmt.Errorf("mvcc: %s: %w", op, err)

@@ -18,27 +18,38 @@ import (
 // late publishing, compaction, purges, truncation, restarts) and compares whatever can
 // be seen with the naive model.
 func TestStoreIsTheModel(t *testing.T) {
+	seen := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp("", "mvcc")
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(dir)
-		m := &machine{dir: dir}
+		m := &machine{dir: dir, seen: seen}
 		m.open(t)
+		m.fill(t)
 		defer func() {
 			if err := m.s.Close(); err != nil {
 				t.Error(err)
 			}
 		}()
 		t.Repeat(map[string]func(*rapid.T){
-			"put": m.put, "put more": m.put, "delete": m.delete, "txn": m.txn, "txn more": m.txn, "lease": m.lease,
+			"put": m.put, "put more": m.put, "delete": m.delete, "txns": m.txns, "txns more": m.txns, "lease": m.lease,
 			"commit": m.commit, "store": m.store, "publish": m.publish,
-			"range": m.rangeOnce, "range more": m.rangeOnce, "events": m.events,
-			"compact": m.compact, "purge": m.purge, "truncate": m.truncate, "restart": m.restart,
+			"range": m.ranges, "range more": m.ranges, "events": m.events,
+			"run ahead": m.runAhead, "compact": m.compact, "purge": m.purge, "truncate": m.truncate, "restart": m.restart,
 			"": m.check,
 		})
 	})
+	for _, what := range []string{ // the random histories must have gone there
+		"more", "more, old", "count over limit", "old", "compacted", "future", "purged", "prev_kv", "txn wrote", "txn wrote, old range",
+		"unpublished range", "truncated", "delete event", "no such key",
+	} {
+		if seen[what] == 0 && !t.Failed() {
+			t.Errorf("nothing random was seen of: %s", what)
+		}
+	}
+	t.Log(seen)
 }
 
 // machine is the store under test beside the model. Its states lie in this order:
@@ -51,6 +62,13 @@ type machine struct {
 	model   model
 	pending []record.Record // not stored yet
 	stored  *Snapshot       // of the stored tail
+	seen    map[string]int  // what happened, over all histories
+}
+
+func (m *machine) saw(what string, when bool) {
+	if when {
+		m.seen[what]++
+	}
 }
 
 var ctx = context.Background()
@@ -62,6 +80,20 @@ func (m *machine) open(t *rapid.T) {
 	}
 	m.s = s
 	m.begin(t)
+}
+
+// fill writes every key once, in no particular order, so that ranges have something to cut.
+func (m *machine) fill(t *rapid.T) {
+	for _, k := range rapid.Permutation(keys).Draw(t, "keys") {
+		before := m.model.rev()
+		_, ch, err := m.w.Put(&etcdserverpb.PutRequest{Key: []byte(k), Value: drawValue(t)}, m.stamp())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.model.put(k, string(ch.Record.Value), 0)
+		m.changed(t, before, ch)
+	}
+	m.commit(t)
 }
 
 // begin starts a reign on what is stored, and publishes it.
@@ -133,6 +165,9 @@ func (m *machine) drawRange(t *rapid.T, now int64) *etcdserverpb.RangeRequest {
 	r := &etcdserverpb.RangeRequest{
 		Key: drawFrom(t), RangeEnd: drawEnd(t), Limit: rapid.Int64Range(-1, 4).Draw(t, "limit"),
 		CountOnly: rapid.IntRange(0, 4).Draw(t, "count only") == 0, KeysOnly: rapid.IntRange(0, 4).Draw(t, "keys only") == 0,
+	}
+	if rapid.Bool().Draw(t, "wide") {
+		r.Key, r.RangeEnd = []byte{0}, []byte{0}
 	}
 	if rapid.Bool().Draw(t, "old") {
 		r.Revision = rapid.Int64Range(1, now+1).Draw(t, "revision")
@@ -318,6 +353,21 @@ func (m *machine) drawBranch(t *rapid.T) []*etcdserverpb.RequestOp {
 	return ops
 }
 
+func (m *machine) txns(t *rapid.T) {
+	for range 4 {
+		m.txn(t)
+	}
+}
+
+// runAhead stores some more without publishing it.
+func (m *machine) runAhead(t *rapid.T) {
+	for range 3 {
+		m.put(t)
+		m.delete(t)
+	}
+	m.store(t)
+}
+
 func (m *machine) txn(t *rapid.T) {
 	req := &etcdserverpb.TxnRequest{Success: m.drawBranch(t), Failure: m.drawBranch(t)}
 	for range rapid.IntRange(0, 2).Draw(t, "compares") {
@@ -331,8 +381,16 @@ func (m *machine) txn(t *rapid.T) {
 	}
 	if err == nil {
 		same(t, "txn", resp, want)
+		m.saw("txn wrote", ch != nil)
 	}
+	m.saw("no such key", err == ErrKeyNotFound)
 	m.changed(t, before, ch)
+	for _, op := range append(req.Success, req.Failure...) {
+		if r := op.GetRequestRange(); r != nil && err == nil && r.Revision > 0 && r.Revision < before {
+			m.saw("txn wrote, old range", ch != nil)
+			m.saw("unpublished range", r.Revision > m.published())
+		}
+	}
 }
 
 func (m *machine) modelTxn(req *etcdserverpb.TxnRequest) (*etcdserverpb.TxnResponse, error) {
@@ -393,6 +451,12 @@ func (m *machine) commit(t *rapid.T) { m.store(t); m.publish(t) }
 
 func (m *machine) published() int64 { return int64(m.s.Snapshot().Revision()) }
 
+func (m *machine) ranges(t *rapid.T) {
+	for range 6 {
+		m.rangeOnce(t)
+	}
+}
+
 func (m *machine) rangeOnce(t *rapid.T) {
 	req := m.drawRange(t, m.published())
 	got, err := m.s.Range(ctx, m.s.Snapshot(), req)
@@ -402,7 +466,14 @@ func (m *machine) rangeOnce(t *rapid.T) {
 	}
 	if err == nil {
 		same(t, req.String(), got, want)
+		old := req.Revision > 0 && req.Revision < m.published()
+		m.saw("more", got.More)
+		m.saw("more, old", got.More && old && m.s.pins.at(record.Revision(req.Revision)) == nil)
+		m.saw("count over limit", req.Limit > 0 && got.Count > req.Limit)
+		m.saw("old", old && got.Count > 0)
 	}
+	m.saw("compacted", err == ErrCompacted)
+	m.saw("future", err == ErrFutureRev)
 }
 
 func (m *machine) events(t *rapid.T) {
@@ -431,6 +502,10 @@ func (m *machine) events(t *rapid.T) {
 			want = append(want, m.model.event(v))
 		}
 	}
+	for _, ev := range got {
+		m.saw("prev_kv", ev.PrevKv != nil)
+		m.saw("delete event", ev.Type == mvccpb.DELETE)
+	}
 	same(t, "events", &etcdserverpb.WatchResponse{Events: got}, &etcdserverpb.WatchResponse{Events: want})
 }
 
@@ -456,6 +531,8 @@ func (m *machine) compact(t *rapid.T) {
 func (m *machine) purge(t *rapid.T) {
 	rev := rapid.Int64Range(1, int64(m.s.Tail().Revision)).Draw(t, "logged")
 	m.s.SetLogged(record.Revision(rev), record.Pos{Epoch: m.epoch, Revision: record.Revision(rev)})
+	before := m.s.state.Load().purged
+	defer func() { m.saw("purged", m.s.state.Load().purged > before) }()
 	for more := true; more; {
 		var err error
 		if more, err = m.s.purgeStep(ctx); err != nil {
@@ -492,7 +569,7 @@ func (m *machine) checkPurged(t *rapid.T) {
 }
 
 func (m *machine) truncate(t *rapid.T) {
-	rev := rapid.Int64Range(0, int64(m.s.Tail().Revision)).Draw(t, "revision")
+	rev := int64(m.s.Tail().Revision) - rapid.Int64Range(0, 4).Draw(t, "less")
 	err := m.s.TruncateAfter(ctx, record.Revision(rev))
 	if rev < m.published() || rev < m.model.compact {
 		var te *TruncateError
@@ -504,6 +581,7 @@ func (m *machine) truncate(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.saw("truncated", rev < int64(m.stored.Revision()))
 	if got := m.s.Tail().Revision; got != record.Revision(rev) {
 		t.Fatalf("tail is %d after truncating to %d", got, rev)
 	}
