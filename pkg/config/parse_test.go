@@ -58,6 +58,7 @@ func TestParseAccepts(t *testing.T) {
 	}{
 		{"// a comment\n" + strings.Replace(minimal, `}}`, `,},}`, 1), func(c *Cluster) bool { return c.ClusterID == "dev" }},
 		{with("", `"compaction_interval": "0"`), func(c *Cluster) bool { return c.CompactionInterval == 0 }},
+		{with("elector", `"primary_prior_timeout": "3333333334ns"`), func(c *Cluster) bool { return c.LeaseDuration() == 3*time.Second }},
 		{with("", `"etcd_api": "etcd"`), func(c *Cluster) bool { return c.EtcdAPI == APIEtcd }},
 		{with("replication", `"quorum": 0`), func(c *Cluster) bool { return c.Replication.Quorum == 0 }},
 		{with("replication", `"chunk_buffer": {"threshold_size_mb": 64}`), func(c *Cluster) bool { return c.Replication.ChunkBuffer.ThresholdSizeMB == 64 }},

@@ -92,6 +92,11 @@ func TestResolveElectorAndCompactor(t *testing.T) {
 func TestResolveRefuses(t *testing.T) {
 	good := goodEnv(t, identity.RolePeer)
 	other := goodEnv(t, identity.RolePeer)
+	elector := goodEnv(t, identity.RoleElector)
+	elsewhere := filepath.Join(t.TempDir(), "c.jsonc")
+	if err := os.WriteFile(elsewhere, []byte(strings.Replace(minimal, `"dev"`, `"prod"`, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		change     []string
 		path, says string
@@ -101,6 +106,9 @@ func TestResolveRefuses(t *testing.T) {
 		{[]string{"node-id", "node-2"}, "NETSY_TLS_CERT (--tls-cert)", "is for netsy://dev/peer/node-1, but this process is netsy://dev/peer/node-2"},
 		{[]string{"config", ""}, "NETSY_CONFIG (--config)", "is required"},
 		{[]string{"config", "/none"}, "", "can't be read"},
+		{[]string{"config", elsewhere}, "NETSY_TLS_CERT (--tls-cert)", "but this process is netsy://prod/peer/node-1"},
+		{[]string{"tls-ca", elector["tls-ca"], "tls-cert", elector["tls-cert"], "tls-key", elector["tls-key"]},
+			"NETSY_TLS_CERT (--tls-cert)", "is for netsy://dev/elector/node-1"},
 		{[]string{"tls-key", ""}, "NETSY_TLS_KEY (--tls-key)", "is required"},
 		{[]string{"tls-key", "/none"}, "NETSY_TLS_CERT (--tls-cert)", "/none"},
 		{[]string{"tls-ca", other["tls-ca"]}, "NETSY_TLS_CERT (--tls-cert)", "unknown authority"},
