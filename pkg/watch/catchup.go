@@ -9,11 +9,6 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 )
 
-// inlineRevisions is how far behind, at most, a watch may be to be brought up to
-// date within the lock. It makes catching up end however fast the store is written:
-// the last stretch can't be outrun. Small, since Publish waits meanwhile.
-const inlineRevisions = 64
-
 // ringRevisions bounds the revisions that one step takes out of the ring: copying
 // them is done within the lock.
 const ringRevisions = 1024
@@ -63,7 +58,7 @@ func (h *Hub) plan(w *watcher) (st step, ok bool) {
 		return st, false
 	}
 	st = h.stepLocked(w.next)
-	if !st.inRing || h.rev-w.next >= inlineRevisions {
+	if !st.inRing || h.rev-w.next >= record.Revision(h.opts.inlineRevisions) {
 		return st, true
 	}
 	h.read(w, &st)
@@ -79,8 +74,9 @@ func (h *Hub) stepLocked(from record.Revision) step {
 		return st
 	}
 	h.opts.Metrics.steps.WithLabelValues("ring").Inc()
-	st.recent = h.ring.since(from, ringRevisions)
-	if n := len(st.recent); n == ringRevisions {
+	limit := min(ringRevisions, h.opts.ChunkRevisions)
+	st.recent = h.ring.since(from, limit)
+	if n := len(st.recent); n == limit {
 		st.to = st.recent[n-1].rev
 	}
 	return st

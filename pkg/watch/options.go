@@ -48,6 +48,11 @@ type Options struct {
 	// bookkeeping); beyond it a create request is refused.
 	MaxWatches int
 
+	// inlineRevisions is how far behind, at most, a watch may be to be brought up to
+	// date within the hub's lock. It makes catching up end however fast the store is
+	// written: the last stretch can't be outrun. Small, as Publish waits meanwhile.
+	inlineRevisions int
+
 	// Metrics receives what happens. Default: unregistered ones.
 	Metrics *Metrics
 }
@@ -69,6 +74,7 @@ func (o Options) withDefaults() Options {
 	orInt(&o.ControlQueue, 128)
 	orInt(&o.CatchUpWorkers, 4)
 	orInt(&o.ChunkRevisions, 10000)
+	orInt(&o.inlineRevisions, 64)
 	orInt(&o.FragmentBytes, 3<<19)
 	orInt(&o.MaxWatches, 200_000)
 	if o.ProgressInterval <= 0 {
