@@ -1,0 +1,77 @@
+// Command devserver runs a development cluster of one node as a server under test, for the test
+// modules beside it: they start it as a process, so that their dependencies and Netsy's don't meet.
+//
+// Once it serves it prints one line, a JSON object: the client endpoints, and the files of the CA
+// and of a client certificate. It ends when its standard input does.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/netsy-io/netsy/pkg/devcluster"
+	"github.com/netsy-io/netsy/pkg/etcdapi"
+)
+
+// startTimeout bounds the time until there is a Primary.
+const startTimeout = 30 * time.Second
+
+func main() {
+	var o devcluster.Options
+	flag.StringVar(&o.Dir, "dir", "", "directory that holds everything: objects, certificates, data")
+	profile := flag.String("profile", string(etcdapi.ProfileEtcd), "etcd_api of the cluster")
+	flag.DurationVar(&o.ProgressNotifyInterval, "progress-notify-interval", 0, "interval of periodic watch progress, 0 for the default")
+	level := flag.String("log-level", "info", "level of the log, which goes to standard error")
+	flag.Parse()
+	o.Profile = etcdapi.Profile(*profile)
+	o.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.LevelFromString(*level), Output: os.Stderr})
+	if err := run(o); err != nil {
+		fmt.Fprintln(os.Stderr, "devserver:", err)
+		os.Exit(1)
+	}
+}
+
+func run(o devcluster.Options) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	cluster, err := devcluster.Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cluster.Close()) }()
+	ca, cert, key := cluster.CertFiles()
+	ready := struct {
+		Endpoints []string `json:"endpoints"`
+		CA        string   `json:"ca"`
+		Cert      string   `json:"cert"`
+		Key       string   `json:"key"`
+	}{cluster.Endpoints(), ca, cert, key}
+	if err := json.NewEncoder(os.Stdout).Encode(ready); err != nil {
+		return fmt.Errorf("print the ready line: %w", err)
+	}
+	return serve(cluster)
+}
+
+// serve returns when standard input ends, or with an error when the cluster does.
+func serve(cluster *devcluster.Cluster) error {
+	ended := make(chan error, 1)
+	// Nothing can interrupt the read; the process ends with it.
+	go func() {
+		_, err := io.Copy(io.Discard, os.Stdin)
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-cluster.Done():
+		return fmt.Errorf("the cluster ended by itself: %w", cluster.Err())
+	}
+}
