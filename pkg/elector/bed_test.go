@@ -171,7 +171,7 @@ var errUnreachable = status.Error(codes.Unavailable, "model node: out of reach")
 // enter begins a call: it fails if the node can't be reached.
 func (c *client) enter(call string) error {
 	if c.fault != nil {
-		if err := c.fault(call); err != nil {
+		if err := c.fault(call + " " + c.n.id); err != nil {
 			return err
 		}
 	}

@@ -117,12 +117,6 @@ func (l *Lock) note(h Holder) {
 	l.holder = h
 }
 
-func (l *Lock) setSent(t time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lastSent = t
-}
-
 // Run competes for the lock until ctx ends. Each time it has it, it calls lead
 // with a ctx that ends when the lock can no longer be assumed held (its cause is
 // then ErrLost), and waits for lead to return, however long that takes. If the lock
@@ -157,10 +151,9 @@ func (l *Lock) reign(ctx context.Context, s seen, sent time.Time, lead func(cont
 
 	err = lead(leadCtx)
 	cause := context.Cause(leadCtx)
-	cancel(errReturned)
 	stopRenewing()
 	wg.Wait()
-	l.setSent(time.Time{}) // nobody acts any more, so nobody may
+	r.end(errReturned) // nobody acts any more, so nobody may
 	if errors.Is(cause, ErrLost) {
 		return true, cause
 	}

@@ -49,6 +49,9 @@ func contend(t *testing.T, s objectstore.Store, id string, change ...func(*Optio
 			c.led <- ctx
 			select {
 			case <-ctx.Done():
+				if errors.Is(context.Cause(ctx), ErrLost) && l.MayAct() {
+					t.Errorf("%s may act after it lost the lock", id)
+				}
 				return context.Cause(ctx)
 			case err := <-c.quit:
 				return err
@@ -184,6 +187,41 @@ func TestOneBadRenewal(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A renewal found by reading back counts from when it was sent, however long the
+// reading took.
+func TestRenewalCountsFromSending(t *testing.T) {
+	bubble(t, func(t *testing.T, s objectstore.Store) {
+		a := contend(t, s, "a")
+		<-a.led
+		var sent time.Time
+		a.faults.Inject(fault.Once(fault.Puts(key), func(ctx context.Context, r *fault.Request, next fault.Next) (fault.Response, error) {
+			sent = time.Now()
+			time.Sleep(time.Second) // on its way there
+			resp, err := fault.LostReply()(ctx, r, next)
+			time.Sleep(500 * time.Millisecond) // and back
+			return resp, err
+		}))
+		time.Sleep(DefaultRenewEvery + 2*time.Second)
+		a.mu.Lock()
+		if !a.lastSent.Equal(sent) || sent.IsZero() {
+			t.Errorf("counts from %v, was sent at %v", a.lastSent, sent)
+		}
+		a.mu.Unlock()
+		a.faults.Inject(fault.Once(fault.Puts(key), func(ctx context.Context, r *fault.Request, next fault.Next) (fault.Response, error) {
+			sent = time.Now()
+			time.Sleep(time.Second)
+			return next(ctx, r)
+		}))
+		time.Sleep(DefaultRenewEvery + time.Second)
+		a.mu.Lock()
+		if !a.lastSent.Equal(sent) {
+			t.Errorf("an ordinary renewal counts from %v, was sent at %v", a.lastSent, sent)
+		}
+		a.mu.Unlock()
+		a.stop(t)
+	})
 }
 
 // Taking the lock, with each way a write can go wrong at first.

@@ -18,8 +18,10 @@ func mayAct(now, lastSent time.Time, limit time.Duration) bool {
 // be set back. Each can only end the right to act too soon, never too late,
 // as long as the other one is right. Going back gives zero.
 func elapsed(t, now time.Time) time.Duration {
-	return max(now.Sub(t), now.Round(0).Sub(t.Round(0)), 0)
+	return longer(now.Sub(t), now.Round(0).Sub(t.Round(0))) // Round(0) takes the monotonic reading away
 }
+
+func longer(monotonic, wall time.Duration) time.Duration { return max(monotonic, wall, 0) }
 
 // limitOf keeps a tenth of the timeout back, so that clocks that differ in rate by
 // several per cent, and the time between deciding and acting, can't make

@@ -64,6 +64,11 @@ func TestElapsedTakesTheLargerOfTwoClocks(t *testing.T) {
 	if mayAct(suspended, sent, 9*time.Second) {
 		t.Error("may act an hour later by the wall clock")
 	}
+	for _, c := range [][3]time.Duration{{1, 2, 2}, {2, 1, 2}, {-1, -2, 0}, {-1, 3, 3}, {3, -1, 3}} {
+		if got := longer(c[0], c[1]); got != c[2] {
+			t.Errorf("longer(%d, %d) = %d", c[0], c[1], got)
+		}
+	}
 	if got := elapsed(now, sent.Round(0).Add(-time.Hour)); got != 0 {
 		t.Errorf("backwards: %v", got)
 	}

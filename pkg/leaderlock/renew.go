@@ -21,22 +21,35 @@ type renewal struct {
 	pending map[string]time.Time // writes on top of held whose fate is unknown, by write id, with when they were sent
 	cancel  context.CancelCauseFunc
 	expiry  *time.Timer
+	over    bool // guarded by Lock.mu: the reign has ended, nothing revives it
 }
 
 // renewed records a success, sent when its request was, and lets the reign last
 // until then plus the limit.
 func (r *renewal) renewed(sent time.Time) {
 	r.pending = map[string]time.Time{}
-	r.l.setSent(sent)
+	r.l.mu.Lock()
+	if !r.over {
+		r.l.lastSent = sent
+	}
+	r.l.mu.Unlock()
 	left := limitOf(r.l.o.Timeout) - elapsed(sent, time.Now())
 	if r.expiry == nil {
 		r.expiry = time.AfterFunc(left, func() {
-			r.cancel(fmt.Errorf("%w: %s could not be renewed within %v", ErrLost, r.l.o.Key, r.l.o.Timeout))
+			r.end(fmt.Errorf("%w: %s could not be renewed within %v", ErrLost, r.l.o.Key, r.l.o.Timeout))
 		})
 		return
 	}
 	// Reset fails to matter if the timer has fired: the ctx has ended for good.
 	r.expiry.Reset(left)
+}
+
+// end ends the right to act, whatever the clock says, and then the leader's ctx.
+func (r *renewal) end(cause error) {
+	r.l.mu.Lock()
+	r.over, r.l.lastSent = true, time.Time{}
+	r.l.mu.Unlock()
+	r.cancel(cause)
 }
 
 func (r *renewal) stop() { r.expiry.Stop() }
@@ -49,8 +62,7 @@ func (r *renewal) loop(ctx context.Context) {
 		case err == nil:
 			wait = r.l.o.RenewEvery
 		case errors.Is(err, ErrLost) || hopeless(err):
-			r.l.setSent(time.Time{}) // not held any more, whatever the clock says
-			r.cancel(fmt.Errorf("%w: %w", ErrLost, err))
+			r.end(fmt.Errorf("%w: %w", ErrLost, err))
 			return
 		default:
 			wait = retryAfter
