@@ -1,0 +1,126 @@
+package elector
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
+	"github.com/netsy-io/netsy/pkg/registry"
+)
+
+// peerServer serves a model node over gRPC, by way of its in-memory client.
+type peerServer struct {
+	peerpb.UnimplementedPeerServer
+	c client
+}
+
+func (s *peerServer) GetNodeState(ctx context.Context, r *peerpb.GetNodeStateRequest) (*peerpb.NodeState, error) {
+	return s.c.GetNodeState(ctx, r)
+}
+
+func (s *peerServer) PrepareEpoch(ctx context.Context, r *peerpb.PrepareEpochRequest) (*peerpb.PrepareEpochResponse, error) {
+	return s.c.PrepareEpoch(ctx, r)
+}
+
+func (s *peerServer) PushClusterState(ctx context.Context, r *peerpb.ClusterState) (*peerpb.PushClusterStateResponse, error) {
+	return s.c.PushClusterState(ctx, r)
+}
+
+func (s *peerServer) Heartbeats(stream grpc.BidiStreamingServer[peerpb.HeartbeatReply, peerpb.Heartbeat]) error {
+	in, err := s.c.Heartbeats(stream.Context())
+	if err != nil {
+		return err
+	}
+	for {
+		hb, err := in.Recv()
+		if err != nil {
+			return err
+		}
+		if err := stream.Send(hb); err != nil {
+			return err
+		}
+		reply, err := stream.Recv()
+		if err != nil {
+			return err
+		}
+		if err := in.Send(reply); err != nil {
+			return err
+		}
+	}
+}
+
+// wire dials nodes through gRPC over in-memory listeners.
+type wire struct {
+	b  *bed
+	mu sync.Mutex
+	ls map[string]*bufconn.Listener
+}
+
+func (w *wire) serve(n *modelNode) (stop func()) {
+	l := bufconn.Listen(1 << 16)
+	w.mu.Lock()
+	w.ls[n.addr] = l
+	w.mu.Unlock()
+	srv := grpc.NewServer()
+	peerpb.RegisterPeerServer(srv, &peerServer{c: client{n: n}})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := srv.Serve(l); err != nil {
+			w.b.t.Error(err)
+		}
+	}()
+	return func() {
+		srv.Stop()
+		<-done
+	}
+}
+
+func (w *wire) Dial(_ context.Context, _ registry.NodeRef, address string) (peerpb.PeerClient, io.Closer, error) {
+	cc, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			w.mu.Lock()
+			l := w.ls[address]
+			w.mu.Unlock()
+			return l.DialContext(ctx)
+		}))
+	if err != nil {
+		return nil, nil, err
+	}
+	return peerpb.NewPeerClient(cc), cc, nil
+}
+
+// The same over real gRPC: an election, a lease, a server that goes away and comes
+// back, an elector that stops with everything closed.
+func TestOverGRPC(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bed) {
+		w := &wire{b: b, ls: map[string]*bufconn.Listener{}}
+		n1, n2 := b.add("node-1"), b.add("node-2")
+		stops := map[*modelNode]func(){n1: w.serve(n1), n2: w.serve(n2)}
+		e := b.elector("e1", func(o *Options) { o.Dialer = w })
+		first := b.awaitActiveAbove(0)
+		b.await("a lease", func() bool { return time.Now().Before(first.leaseEnd) })
+		stops[first]()
+		first.kill()
+		second := b.awaitActiveAbove(1)
+		if second == first {
+			t.Errorf("%s reigns without a server", first.id)
+		}
+		stops[first] = w.serve(first)
+		first.start()
+		time.Sleep(time.Minute)
+		b.await("the first to be heard again", func() bool { return first.seq > 0 })
+		e.stop(t)
+		for _, stop := range stops {
+			stop()
+		}
+	})
+}
