@@ -53,6 +53,8 @@ An empty variable counts as one that isn't set.
 `
 
 const clusterHead = `
+` + "`netsy-node --with-elector` (or `NETSY_WITH_ELECTOR=true`)" + ` runs an elector inside the node, with the node's certificate.
+
 Every port but health speaks mutual TLS; there is no way to switch it off. TLS files are followed as they change on disk: a
 new certificate or CA counts from the next connection on, and a set that doesn't fit together (half-written, expired, another
 process's) is reported while the last good one stays in use.
