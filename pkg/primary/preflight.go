@@ -63,6 +63,10 @@ func (p *preflight) catchUp(ctx context.Context) (objectlog.End, error) {
 	if err != nil {
 		return end, err
 	}
+	// A read that had nothing new to give has still looked at the last chunk.
+	if end.HeaderEpoch > p.cfg.Epoch {
+		return end, &HigherEpochError{Own: p.cfg.Epoch, Seen: end.HeaderEpoch, Where: end.Chunk.Key}
+	}
 	p.log.Info("caught up with the object log", "event", "preflight_caught_up", "from", after, "to", end.Last.Revision,
 		"chunks", chunks, "local_tail", p.cfg.Store.Tail().String(), "seconds", time.Since(began).Seconds())
 	return end, nil

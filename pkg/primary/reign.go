@@ -109,7 +109,7 @@ func (r *Reign) open(w *mvcc.Working) error {
 	if err := r.cfg.Store.Publish(sn); err != nil {
 		return err
 	}
-	r.cfg.Hub.Advance(sn.Revision())
+	r.cfg.Hub.SkipTo(sn.Revision())
 	sn.Ascend(nil, func(kv *mvccpb.KeyValue) bool {
 		if kv.Lease != 0 {
 			r.leases.Attach(kv)

@@ -1,0 +1,195 @@
+package primary
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.uber.org/goleak"
+
+	"github.com/netsy-io/netsy/pkg/mvcc"
+	"github.com/netsy-io/netsy/pkg/objectlog"
+	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/objectstore/fault"
+	"github.com/netsy-io/netsy/pkg/objectstore/memstore"
+	"github.com/netsy-io/netsy/pkg/record"
+	"github.com/netsy-io/netsy/pkg/watch"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// world is a bucket and the machines that use it.
+type world struct {
+	t      *testing.T
+	bucket objectstore.Store
+	epoch  record.Epoch // the highest begun, as cluster.json would say
+}
+
+func newWorld(t *testing.T) *world { return &world{t: t, bucket: memstore.New(nil)} }
+
+// machine is one node's disk and process, with its own faulty way to the bucket.
+type machine struct {
+	w     *world
+	id    string
+	dir   string
+	net   *fault.Store
+	st    *mvcc.Store
+	hub   *watch.Hub
+	deny  error // what StillPrimary answers instead of the truth
+	reign *Reign
+}
+
+func (w *world) machine(id string) *machine {
+	m := &machine{w: w, id: id, dir: w.t.TempDir(), net: fault.New(w.bucket)}
+	m.boot()
+	w.t.Cleanup(m.halt)
+	return m
+}
+
+func (m *machine) boot() {
+	m.w.t.Helper()
+	st, err := mvcc.Open(context.Background(), mvcc.Options{Dir: m.dir, ClusterID: "c", NodeID: m.id, Logger: hclog.NewNullLogger()})
+	if err != nil {
+		m.w.t.Fatal(err)
+	}
+	m.st, m.hub = st, watch.NewHub(st, st.Snapshot().Revision(), watch.Options{})
+}
+
+// halt ends the process: whatever it had not written is gone.
+func (m *machine) halt() {
+	if m.reign != nil {
+		m.reign.Stop(ErrStopped)
+		m.reign = nil
+	}
+	if m.st != nil {
+		m.hub.Close(nil)
+		if err := m.st.Close(); err != nil && !errors.Is(err, mvcc.ErrClosed) {
+			m.w.t.Error(err)
+		}
+		m.st = nil
+	}
+}
+
+// start begins the next epoch on m.
+func (m *machine) start(ctx context.Context) error {
+	m.w.epoch++
+	return m.startAt(ctx, m.w.epoch)
+}
+
+func (m *machine) startAt(ctx context.Context, epoch record.Epoch) error {
+	log := objectlog.New(m.net, objectlog.Options{})
+	r, err := Start(ctx, Config{
+		Store: m.st, Log: log, Hub: m.hub, Office: desk{m, epoch}, Epoch: epoch, NodeID: m.id, Logger: hclog.NewNullLogger(),
+	})
+	m.reign = r
+	return err
+}
+
+func (m *machine) mustStart() {
+	m.w.t.Helper()
+	if err := m.start(m.w.t.Context()); err != nil {
+		m.w.t.Fatal(err)
+	}
+}
+
+// desk is cluster.json, reduced to its epoch.
+type desk struct {
+	m     *machine
+	epoch record.Epoch
+}
+
+func (d desk) StillPrimary(context.Context) error {
+	if d.m.deny != nil {
+		return d.m.deny
+	}
+	if d.epoch != d.m.w.epoch {
+		return fmt.Errorf("%w: epoch %d is over", ErrDeposed, d.epoch)
+	}
+	return nil
+}
+
+func (d desk) SetCompaction(ctx context.Context, _ record.Revision) error { return d.StillPrimary(ctx) }
+
+// create is kube-apiserver's create. It returns the revision.
+func create(ctx context.Context, r *Reign, key, value string) (record.Revision, error) {
+	resp, err := r.Txn(ctx, createTxn(key, value))
+	if err != nil {
+		return 0, err
+	}
+	if !resp.Succeeded {
+		return 0, errExists
+	}
+	return record.Revision(resp.Header.Revision), nil
+}
+
+var errExists = errors.New("exists")
+
+func createTxn(key, value string) *pb.TxnRequest {
+	return &pb.TxnRequest{
+		Compare: []*pb.Compare{{Key: []byte(key), Target: pb.Compare_MOD, Result: pb.Compare_EQUAL, TargetUnion: &pb.Compare_ModRevision{}}},
+		Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: []byte(key), Value: []byte(value)}}}},
+	}
+}
+
+func (m *machine) mustCreate(key, value string) record.Revision {
+	m.w.t.Helper()
+	rev, err := create(m.w.t.Context(), m.reign, key, value)
+	if err != nil {
+		m.w.t.Fatal(err)
+	}
+	return rev
+}
+
+// read is a linearizable get; ok is false if the key is absent.
+func (m *machine) read(ctx context.Context, key string) (value string, mod record.Revision, ok bool, err error) {
+	sn, err := m.reign.Snapshot(ctx)
+	if err != nil {
+		return "", 0, false, err
+	}
+	kv := sn.Get([]byte(key))
+	if kv == nil {
+		return "", 0, false, nil
+	}
+	return string(kv.Value), record.Revision(kv.ModRevision), true, nil
+}
+
+// logged reads the whole object log.
+func (w *world) logged() []record.Record {
+	w.t.Helper()
+	var out []record.Record
+	if _, err := objectlog.New(w.bucket, objectlog.Options{}).Read(context.Background(), 0, func(c objectlog.Chunk) error {
+		out = append(out, c.Records...)
+		return nil
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	return out
+}
+
+// agree checks that a machine's local copy is what the log holds.
+func (m *machine) agree() {
+	m.w.t.Helper()
+	log := m.w.logged()
+	i := 0
+	err := m.st.Records(context.Background(), 1, m.st.Tail().Revision, func(r *record.Record) error {
+		if i >= len(log) || log[i].Pos() != r.Pos() || string(log[i].Key) != string(r.Key) || string(log[i].Value) != string(r.Value) {
+			return fmt.Errorf("local revision %d differs from the log", r.Revision)
+		}
+		i++
+		return nil
+	})
+	if err != nil || i != len(log) {
+		m.w.t.Fatalf("local copy has %d of %d records: %v", i, len(log), err)
+	}
+}
+
+// within bounds a wait for what must happen; only a broken test meets it.
+func within(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
