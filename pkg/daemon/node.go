@@ -21,12 +21,14 @@ const compactionWindow = node.DefaultCompactionWindow
 
 // RunNode runs a data node, and with withElector an elector beside it in the same
 // process, until ctx ends or it can't go on.
-func RunNode(ctx context.Context, p *config.Process, withElector bool, log hclog.Logger) error {
+func RunNode(ctx context.Context, p *config.Process, withElector bool, log hclog.Logger) (err error) {
 	d, err := newProcess(ctx, p, log)
 	if err != nil {
 		return err
 	}
-	n, err := d.newNode(ctx)
+	electors := &electorClient{d: d}
+	defer func() { err = errors.Join(err, electors.close()) }()
+	n, err := d.newNode(ctx, electors.members)
 	if err != nil {
 		return err
 	}
@@ -38,7 +40,7 @@ func RunNode(ctx context.Context, p *config.Process, withElector bool, log hclog
 	return g.Wait()
 }
 
-func (d *process) newNode(ctx context.Context) (*node.Node, error) {
+func (d *process) newNode(ctx context.Context, members node.MembersFunc) (*node.Node, error) {
 	clientOpts, err := etcdapi.Secure(d.source, d.Cluster.ClusterID, d.log)
 	if err != nil {
 		return nil, err
@@ -62,7 +64,8 @@ func (d *process) newNode(ctx context.Context) (*node.Node, error) {
 		ClientServer: clientOpts, PeerServer: peerOpts,
 		Profile: etcdapi.Profile(d.Cluster.EtcdAPI), HeartbeatInterval: d.Cluster.HeartbeatInterval,
 		CompactionInterval: interval, CompactionWindow: compactionWindow,
-		Logger: d.log, Metrics: d.metrics,
+		Members: members,
+		Logger:  d.log, Metrics: d.metrics,
 	})
 	if err != nil {
 		return nil, errors.Join(err, closeAll(ls))
