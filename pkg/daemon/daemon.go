@@ -52,6 +52,16 @@ func newProcess(ctx context.Context, p *config.Process, log hclog.Logger) (*proc
 	return d, nil
 }
 
+// certificatesEvery is how often the certificates' files are looked at while no
+// connection makes anybody look: for the metrics, and to report faults early.
+const certificatesEvery = 30 * time.Second
+
+// watchCertificates does that until ctx ends.
+func (d *process) watchCertificates(ctx context.Context) error {
+	d.source.Watch(ctx, certificatesEvery)
+	return nil
+}
+
 // listen opens several ports, or none.
 func listen(addrs ...string) (ls []net.Listener, err error) {
 	for _, a := range addrs {

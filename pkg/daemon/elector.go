@@ -42,6 +42,7 @@ func RunElector(ctx context.Context, p *config.Process, log hclog.Logger) error 
 		return errors.Join(err, closeAll(ls))
 	}
 	g.Go(func() error { return d.serveElector(ctx, e) })
+	g.Go(func() error { return d.watchCertificates(ctx) })
 	g.Go(func() error { return serveHTTP(ctx, ls[0], d.electorHealth(e)) })
 	return g.Wait()
 }

@@ -34,6 +34,7 @@ func RunNode(ctx context.Context, p *config.Process, withElector bool, log hclog
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return n.Run(ctx) })
+	g.Go(func() error { return d.watchCertificates(ctx) })
 	if withElector {
 		g.Go(func() error { return d.runElector(ctx, "node-"+p.NodeID) })
 	}
