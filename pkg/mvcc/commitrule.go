@@ -22,9 +22,3 @@ func commitRefused(err error) bool {
 	}
 	return false
 }
-
-// isSQL tells the driver's errors from Netsy's own, which name themselves.
-func isSQL(err error) bool {
-	var se sqlite3.Error
-	return errors.As(err, &se)
-}

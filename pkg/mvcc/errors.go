@@ -1,6 +1,7 @@
 package mvcc
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -97,12 +98,12 @@ func (e *TruncateError) Error() string {
 }
 
 // sqlError names the operation and gives an error of the driver its class. SQL that
-// is not understood, and columns of another type, mean that the file is not what this
-// package wrote: the statements are constants.
+// is not understood, columns of another type, and rows missing that must be there mean
+// that the file is not what this package wrote: the statements are constants.
 func sqlError(op string, err error) error {
 	var se sqlite3.Error
 	if !errors.As(err, &se) {
-		if strings.HasPrefix(err.Error(), "sql: Scan error") { // database/sql has no type for it
+		if misread(err) {
 			return fmt.Errorf("%w: %s: %w", ErrCorrupt, op, err)
 		}
 		return fmt.Errorf("mvcc: %s: %w", op, err)
@@ -114,4 +115,14 @@ func sqlError(op string, err error) error {
 		return fmt.Errorf("%w: %s: %w", ErrCorrupt, op, err)
 	}
 	return fmt.Errorf("mvcc: %s: %w", op, err)
+}
+
+// misread: a row is missing or of another shape. (database/sql has no type for the latter.)
+func misread(err error) bool {
+	return errors.Is(err, sql.ErrNoRows) || strings.HasPrefix(err.Error(), "sql: Scan error")
+}
+
+// isSQL tells errors of reading and writing the file from Netsy's own, which name themselves.
+func isSQL(err error) bool {
+	return errors.As(err, new(sqlite3.Error)) || misread(err)
 }

@@ -85,9 +85,10 @@ func migrate(ctx context.Context, c *sql.Conn) error {
 	case version > len(migrations):
 		return fmt.Errorf("%w: schema %d, this one knows up to %d; run that version or start with an empty data directory",
 			ErrNewerSchema, version, len(migrations))
-	case tables > 0 && appID != applicationID:
-		return fmt.Errorf("%w: application id %#x is not Netsy's", ErrCorrupt, appID)
-	case tables > 0:
+	case tables == 0 && version == 0: // new
+	case version < 1 || tables == 0 || appID != applicationID:
+		return fmt.Errorf("%w: schema %d with %d tables and application id %#x is not Netsy's", ErrCorrupt, version, tables, appID)
+	default:
 		if err := quickCheck(ctx, c); err != nil {
 			return err
 		}
