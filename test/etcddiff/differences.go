@@ -2,34 +2,52 @@ package etcddiff
 
 import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"google.golang.org/grpc/codes"
 )
 
-// unsupported says why Netsy refuses a request that etcd may well accept, or "" if it doesn't.
-// Such a request goes to Netsy alone, which must answer InvalidArgument and change nothing.
+// maxLeaseTTL, in seconds, is what fits into a lease id of Netsy's, 194 days. etcd's limit is 285
+// years; only what is above that is the same for both.
+const (
+	maxLeaseTTL     = 1<<24 - 1
+	etcdMaxLeaseTTL = 9_000_000_000
+)
+
+// refusal is what Netsy answers to a request that etcd may well accept.
+type refusal struct {
+	reason string
+	code   codes.Code
+}
+
+// unsupported returns how Netsy refuses a request, or nil if it is to answer as etcd does. Such a
+// request goes to Netsy alone, and must change nothing.
 //
-// These are all the documented differences. Beyond them the ids of the cluster, of members and of
-// leases differ, and raft_term is always 0 (normalize.go).
-func unsupported(req request) string {
+// These are all the documented differences, and: the ids of the cluster, of members and of leases
+// differ, and raft_term is always 0 (normalize.go); a response that ends a watch has the current
+// revision in its header, where etcd has 0 (watch.go).
+func unsupported(req request) *refusal {
 	switch r := req.(type) {
 	case *pb.DeleteRangeRequest:
 		if len(r.RangeEnd) != 0 {
-			return "a delete removes one key"
+			return &refusal{"a delete removes one key", codes.InvalidArgument}
 		}
 	case *pb.LeaseGrantRequest:
 		if r.ID != 0 {
-			return "lease ids are the server's to choose"
+			return &refusal{"lease ids are the server's to choose", codes.InvalidArgument}
+		}
+		if r.TTL > maxLeaseTTL && r.TTL <= etcdMaxLeaseTTL {
+			return &refusal{"a lease lasts 194 days at most", codes.OutOfRange}
 		}
 	case *pb.TxnRequest:
 		for _, branch := range [][]*pb.RequestOp{r.Success, r.Failure} {
-			if reason := unsupportedBranch(branch); reason != "" {
-				return reason
+			if r := unsupportedBranch(branch); r != nil {
+				return r
 			}
 		}
 	}
-	return ""
+	return nil
 }
 
-func unsupportedBranch(ops []*pb.RequestOp) string {
+func unsupportedBranch(ops []*pb.RequestOp) *refusal {
 	mutations := 0
 	for _, op := range ops {
 		switch o := op.Request.(type) {
@@ -37,15 +55,15 @@ func unsupportedBranch(ops []*pb.RequestOp) string {
 			mutations++
 		case *pb.RequestOp_RequestDeleteRange:
 			mutations++
-			if reason := unsupported(o.RequestDeleteRange); reason != "" {
-				return reason
+			if r := unsupported(o.RequestDeleteRange); r != nil {
+				return r
 			}
 		case *pb.RequestOp_RequestTxn:
-			return "transactions don't nest"
+			return &refusal{"transactions don't nest", codes.InvalidArgument}
 		}
 	}
 	if mutations > 1 {
-		return "a branch has at most one mutation"
+		return &refusal{"a branch has at most one mutation", codes.InvalidArgument}
 	}
-	return ""
+	return nil
 }

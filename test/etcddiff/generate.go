@@ -258,7 +258,7 @@ var genCompact = rapid.Custom(func(t *rapid.T) *pb.CompactionRequest {
 
 var genGrant = rapid.Custom(func(t *rapid.T) *pb.LeaseGrantRequest {
 	// The leases of a case are granted before it, for an hour; these stay without keys.
-	return &pb.LeaseGrantRequest{TTL: pick[int64](5, 3600, 0, -1, 9_000_000_000, 9_000_000_001).Draw(t, "ttl")}
+	return &pb.LeaseGrantRequest{TTL: pick[int64](5, 3600, 0, -1, maxLeaseTTL, maxLeaseTTL+1, etcdMaxLeaseTTL+1).Draw(t, "ttl")}
 })
 
 var genWatch = rapid.Custom(func(t *rapid.T) *pb.WatchCreateRequest {

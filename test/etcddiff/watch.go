@@ -165,6 +165,9 @@ func (w *watch) take(r received) {
 		w.synced = max(w.synced, resp.Header.Revision)
 		return
 	}
+	if resp.Canceled && !resp.Created {
+		resp.Header = nil // see differences.go
+	}
 	w.header(resp.Header)
 	w.lines = append(w.lines, fmt.Sprintf("created=%v canceled=%v id=%d compact_revision=%d reason=%q header=%v",
 		resp.Created, resp.Canceled, resp.WatchId, resp.CompactRevision, resp.CancelReason, resp.Header))
