@@ -11,6 +11,7 @@ import (
 
 // TestGCS runs the conformance suite against fake-gcs-server, each test under a key prefix of its own.
 func TestGCS(t *testing.T) {
+	t.Parallel()
 	g := startFakeGCS(t)
 	var n atomic.Int64
 	storetest.RunWith(t, storetest.Options{Rounds: 20}, func(t *testing.T) objectstore.Store {

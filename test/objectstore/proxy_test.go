@@ -27,6 +27,8 @@ type proxy struct {
 
 	mu       sync.Mutex
 	behave   func(w http.ResponseWriter, r *http.Request, forward http.HandlerFunc)
+	over     context.Context // ends with the behaviour, and ends the requests under it
+	end      context.CancelFunc
 	requests []*http.Request // headers and URL only
 	servers  []string        // the Server header of each answer
 }
@@ -39,6 +41,7 @@ func newProxy(t *testing.T, target, socket string) *proxy {
 		t.Fatal(err)
 	}
 	p := &proxy{}
+	p.over, p.end = context.WithCancel(context.Background())
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}
 	if socket != "" {
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -74,8 +77,12 @@ func newProxy(t *testing.T, target, socket string) *proxy {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		p.requests = append(p.requests, r.Clone(context.Background()))
-		behave := p.behave
+		behave, over := p.behave, p.over
 		p.mu.Unlock()
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(over, cancel)()
+		r = r.WithContext(ctx)
 		if behave == nil {
 			forward(w, r)
 			return
@@ -83,6 +90,7 @@ func newProxy(t *testing.T, target, socket string) *proxy {
 		behave(w, r, forward)
 	}))
 	t.Cleanup(func() {
+		p.misbehave(nil)
 		server.CloseClientConnections()
 		server.Close()
 		transport.CloseIdleConnections()
@@ -109,6 +117,8 @@ func (p *proxy) exclude(r *http.Request) func() {
 func (p *proxy) misbehave(f func(w http.ResponseWriter, r *http.Request, forward http.HandlerFunc)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.end()
+	p.over, p.end = context.WithCancel(context.Background())
 	p.behave = f
 }
 

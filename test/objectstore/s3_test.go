@@ -11,6 +11,7 @@ import (
 
 // TestS3 runs the conformance suite against versitygw, each test under a key prefix of its own.
 func TestS3(t *testing.T) {
+	t.Parallel()
 	g := startVersitygw(t)
 	var n atomic.Int64
 	o := storetest.Options{

@@ -118,4 +118,3 @@ func (g *gateway) reached(t *testing.T, key string) {
 		t.Fatalf("the object isn't in versitygw's directory: %v", err)
 	}
 }
-

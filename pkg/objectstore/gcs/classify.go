@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"cloud.google.com/go/auth"
@@ -27,14 +26,13 @@ type request struct {
 
 // answer is what GCS said.
 type answer struct {
-	status  int
-	reasons []string
-	message string
+	status int
+	text   string // message, reasons and body
 }
 
 // failed types an error of the library.
 func (s *Store) failed(a *attempt.Attempt, r request, err error) error {
-	return &objectstore.Error{Kind: s.kind(a, r, err), Op: r.op, Key: r.key, Err: a.Explain(s.hint(err))}
+	return &objectstore.Error{Kind: s.kind(a, r, err), Op: r.op, Key: r.key, Err: a.Explain(s.hint(r, err))}
 }
 
 func (s *Store) kind(a *attempt.Attempt, r request, err error) error {
@@ -56,11 +54,8 @@ func answerOf(err error) (answer, bool) {
 	if !errors.As(err, &ge) {
 		return answer{}, false
 	}
-	ans := answer{status: ge.Code, message: ge.Message + ge.Body}
-	for _, item := range ge.Errors {
-		ans.reasons = append(ans.reasons, item.Reason)
-	}
-	return ans, true
+	// Of a failed download the library keeps the body unparsed.
+	return answer{status: ge.Code, text: fmt.Sprint(ge.Message, ge.Errors, ge.Body)}, true
 }
 
 // kindOf says what an error answer means. The rule for writes: no effect only where
@@ -73,7 +68,7 @@ func kindOf(r request, ans answer) error {
 	case ans.status == http.StatusNotFound:
 		return notFound(r, ans)
 	case ans.status == http.StatusTooManyRequests, ans.status == http.StatusConflict,
-		slices.Contains(ans.reasons, "rateLimitExceeded"), slices.Contains(ans.reasons, "userRateLimitExceeded"):
+		ans.status == http.StatusForbidden && strings.Contains(strings.ToLower(ans.text), "ratelimitexceeded"):
 		return objectstore.ErrUnavailable
 	case ans.status == http.StatusRequestTimeout, ans.status >= 500 && ans.status != http.StatusNotImplemented, ans.status < 300:
 		if r.write {
@@ -88,23 +83,21 @@ func kindOf(r request, ans answer) error {
 func notFound(r request, ans answer) error {
 	_, match := r.cond.Match()
 	switch {
-	case r.list, bucketMissing(ans):
+	case r.list, r.op == "put", bucketMissing(ans): // a put answers 412 where only the object is missing
 		return objectstore.ErrPermanent
 	case match:
 		return objectstore.ErrPreconditionFailed
-	case r.op == "put":
-		return objectstore.ErrPermanent
 	default:
 		return objectstore.ErrNotFound
 	}
 }
 
 func bucketMissing(ans answer) bool {
-	return strings.Contains(ans.message, "bucket does not exist") || strings.Contains(ans.message, "NoSuchBucket")
+	return strings.Contains(ans.text, "bucket does not exist") || strings.Contains(ans.text, "NoSuchBucket")
 }
 
 // hint adds what an operator can do about it.
-func (s *Store) hint(err error) error {
+func (s *Store) hint(r request, err error) error {
 	ans, ok := answerOf(err)
 	switch {
 	case !ok:
@@ -113,9 +106,9 @@ func (s *Store) hint(err error) error {
 		return fmt.Errorf("%w: %w", errBeyondEnd, err)
 	case ans.status == http.StatusNotImplemented:
 		return fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
-	case ans.status == http.StatusNotFound && bucketMissing(ans):
+	case ans.status == http.StatusNotFound && (r.list || r.op == "put" || bucketMissing(ans)):
 		return fmt.Errorf("bucket %q does not exist: %w", s.cfg.Bucket, err)
-	case ans.status == http.StatusForbidden, ans.status == http.StatusUnauthorized:
+	case errors.Is(kindOf(r, ans), objectstore.ErrPermanent) && (ans.status == http.StatusForbidden || ans.status == http.StatusUnauthorized):
 		return fmt.Errorf("the credentials are wrong or lack a permission on bucket %q (storage.objectUser is what is needed): %w", s.cfg.Bucket, err)
 	default:
 		return err

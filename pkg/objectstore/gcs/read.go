@@ -85,10 +85,10 @@ func (s *Store) infoOf(attrs *storage.ObjectAttrs) objectstore.Info {
 	}
 }
 
-// missingOr makes sure that "not found" is about the object: GCS answers a missing
-// bucket in the same way.
+// missingOr makes sure that "not found", or a failed condition, is about the
+// object: GCS answers a missing bucket in the same way.
 func (s *Store) missingOr(ctx context.Context, op, key string, err error) error {
-	if !errors.Is(err, objectstore.ErrNotFound) {
+	if !errors.Is(err, objectstore.ErrNotFound) && !errors.Is(err, objectstore.ErrPreconditionFailed) {
 		return err
 	}
 	if bucketErr := s.bucketExists(ctx, op, key); bucketErr != nil {

@@ -87,11 +87,13 @@ func (s *Store) Delete(ctx context.Context, key string, cond objectstore.Conditi
 	defer a.Close()
 	if err := h.Delete(a.Context()); err != nil {
 		err = s.failed(a, request{op: "delete", key: key, write: true, cond: cond}, err)
-		if !errors.Is(err, objectstore.ErrNotFound) {
-			return err
+		if errors.Is(err, objectstore.ErrNotFound) {
+			return s.bucketExists(ctx, "delete", key) // Always, and the object is missing: fine, if the bucket isn't
 		}
-		// Always, and the object is missing: fine, if the bucket isn't.
-		return s.bucketExists(ctx, "delete", key)
+		if errors.Is(err, objectstore.ErrPreconditionFailed) {
+			return s.missingOr(ctx, "delete", key, err)
+		}
+		return err
 	}
 	s.seen.Store(true)
 	return nil

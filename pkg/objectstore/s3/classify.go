@@ -40,7 +40,7 @@ func (s *Store) failed(a *attempt.Attempt, r request, err error) error {
 
 func answerOf(err error) (answer, bool) {
 	var re *awshttp.ResponseError
-	if !errors.As(err, &re) || re.Response == nil || re.Response.Response == nil {
+	if !errors.As(err, &re) || re.HTTPStatusCode() == 0 { // 0 is how the SDK says that there was none
 		return answer{}, false
 	}
 	ans := answer{status: re.HTTPStatusCode()}
@@ -70,7 +70,7 @@ func kindOf(r request, ans answer) error {
 	case ans.status == http.StatusPreconditionFailed:
 		return objectstore.ErrPreconditionFailed
 	case ans.status == http.StatusNotFound:
-		return notFound(r)
+		return notFound(r, ans)
 	case ans.status == http.StatusTooManyRequests, ans.status == http.StatusConflict:
 		return objectstore.ErrUnavailable
 	case ans.status == http.StatusRequestTimeout, ans.status >= 500 && ans.status != http.StatusNotImplemented, ans.status < 300:
@@ -84,9 +84,11 @@ func kindOf(r request, ans answer) error {
 }
 
 // notFound is what 404 means, when it isn't the bucket that is missing.
-func notFound(r request) error {
+func notFound(r request, ans answer) error {
 	_, match := r.cond.Match()
 	switch {
+	case ans.code != "NoSuchKey" && ans.code != "NotFound" && ans.code != "": // some servers say so of an unknown user
+		return objectstore.ErrPermanent
 	case match: // S3's answer to If-Match on a missing object
 		return objectstore.ErrPreconditionFailed
 	case r.op == "put", r.op == "list": // there is nothing but the bucket that could be missing
@@ -105,7 +107,7 @@ func hint(bucket string, ans answer, err error) error {
 		return fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
 	case ans.code == "NoSuchBucket":
 		return fmt.Errorf("bucket %q does not exist: %w", bucket, err)
-	case ans.status == http.StatusForbidden, ans.status == http.StatusUnauthorized:
+	case ans.status == http.StatusForbidden, ans.status == http.StatusUnauthorized, ans.code == "InvalidAccessKeyId":
 		return fmt.Errorf("the credentials are wrong or lack a permission on bucket %q (without s3:ListBucket even a missing object is answered so): %w", bucket, err)
 	case ans.status/100 == 3, ans.code == "AuthorizationHeaderMalformed":
 		return fmt.Errorf("bucket %q is in another region or at another endpoint than configured: %w", bucket, err)

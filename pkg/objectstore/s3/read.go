@@ -91,8 +91,8 @@ func totalSize(contentRange string) (int64, error) {
 	return n, nil
 }
 
-// Stat describes an object. The answer to HEAD has no body, so for a missing one
-// only a second request tells a missing object from a missing bucket.
+// Stat describes an object. The answer to HEAD has no body that would say what
+// is wrong, a missing object or a missing bucket: a second request tells.
 func (s *Store) Stat(ctx context.Context, key string) (objectstore.Info, error) {
 	if err := objectstore.CheckRead(ctx, "stat", key); err != nil {
 		return objectstore.Info{}, err
@@ -104,7 +104,7 @@ func (s *Store) Stat(ctx context.Context, key string) (objectstore.Info, error) 
 		return objectstore.Info{Key: key, Size: aws.ToInt64(out.ContentLength), Version: objectstore.Version(aws.ToString(out.ETag)), Modified: aws.ToTime(out.LastModified)}, nil
 	}
 	err = s.failed(a, request{op: "stat", key: key}, err)
-	if !errors.Is(err, objectstore.ErrNotFound) {
+	if !errors.Is(err, objectstore.ErrNotFound) && !errors.Is(err, objectstore.ErrPermanent) {
 		return objectstore.Info{}, err
 	}
 	o, err := s.get(ctx, "stat", key, "")
