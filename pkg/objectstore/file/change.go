@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
+	"syscall"
 
 	"github.com/netsy-io/netsy/pkg/objectstore"
 )
@@ -82,8 +82,8 @@ func (s *Store) settle() error {
 		return s.lock.clearNote() // torn by a power loss: nothing is pending after one
 	}
 	err = s.sys.syncDir(filepath.Join(s.dir, filepath.FromSlash(dir)))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !isAbsent(err) && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENAMETOOLONG) {
 		return err
 	}
-	return s.lock.clearNote()
+	return s.lock.clearNote() // synced, or torn and never a directory's name
 }
