@@ -177,7 +177,11 @@ func (n *Node) fatal() error {
 	}
 }
 
-// Active waits until this node is the active Primary, or ctx ends.
+// errStopping: the node is stopping, so it won't be Primary again.
+var errStopping = errors.New("node: stopping")
+
+// Active waits until this node is the active Primary, or ctx ends. It returns at
+// once when the node is stopping and has no reign.
 func (n *Node) Active(ctx context.Context) (*primary.Reign, error) {
 	for {
 		r, changed := n.state.current()
@@ -188,6 +192,8 @@ func (n *Node) Active(ctx context.Context) (*primary.Reign, error) {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-changed:
+		case <-n.state.stopping:
+			return nil, errStopping
 		case <-n.failedCh:
 			return nil, n.failure
 		}

@@ -75,8 +75,11 @@ func (n *Node) clientServer() *grpc.Server {
 }
 
 // shutdown waits for the reign to end (the governor drains it) and stops the servers.
+// From its beginning no elector chooses this node, and no call waits for it to become
+// Primary.
 func (n *Node) shutdown(client, peer *grpc.Server) {
 	n.log.Info("stopping", "event", "node_stopping")
+	n.state.stop()
 	n.awaitNoReign()
 	n.hub.Close(watch.ErrClosed)
 	gracefully(client)

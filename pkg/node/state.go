@@ -17,8 +17,10 @@ type state struct {
 	health  pb.Health
 	reason  string // why it is not healthy
 	role    pb.PrimaryState
-	reign   *primary.Reign // not nil only while role is active
+	reign   *primary.Reign // not nil only while role is active or draining
 	cluster *pb.ClusterState
+
+	stopping chan struct{} // closed when the node begins to stop
 
 	leaderless time.Time     // since when there has been no leader; zero if there is one
 	lost       chan struct{} // closed when leaderless for longer than the grace
@@ -30,7 +32,7 @@ func newState() *state {
 		changed: make(chan struct{}),
 		health:  pb.Health_HEALTH_LOADING, reason: "starting",
 		role:    pb.PrimaryState_PRIMARY_STATE_REPLICA,
-		cluster: &pb.ClusterState{},
+		cluster: &pb.ClusterState{}, stopping: make(chan struct{}),
 	}
 	s.loseLeader()
 	return s
@@ -63,8 +65,31 @@ func (s *state) setRole(role pb.PrimaryState, reign *primary.Reign) {
 	})
 }
 
+// setHealth has no effect once the node is stopping.
 func (s *state) setHealth(h pb.Health, reason string) {
-	s.update(func(s *state) { s.health, s.reason = h, reason })
+	s.update(func(s *state) {
+		if !s.isStopping() {
+			s.health, s.reason = h, reason
+		}
+	})
+}
+
+// stop makes the node unfit to be chosen, for good: it is about to end. It is
+// called once.
+func (s *state) stop() {
+	s.update(func(s *state) {
+		s.health, s.reason = pb.Health_HEALTH_DEGRADED, "the node is stopping"
+		close(s.stopping)
+	})
+}
+
+func (s *state) isStopping() bool {
+	select {
+	case <-s.stopping:
+		return true
+	default:
+		return false
+	}
 }
 
 // gainLeader and loseLeader are called with the lock held (or before the state is shared).
