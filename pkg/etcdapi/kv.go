@@ -3,6 +3,7 @@ package etcdapi
 import (
 	"context"
 	"errors"
+	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"google.golang.org/grpc/codes"
@@ -43,17 +44,26 @@ func (s *Server) snapshot(ctx context.Context, serializable bool) (*mvcc.Snapsho
 	return onPrimary(ctx, s, func(ctx context.Context, p Primary) (*mvcc.Snapshot, error) { return p.Snapshot(ctx) })
 }
 
+// askAgain is the pause before the same Primary is asked again: one that drains is
+// there until it has drained, and refuses at once. Short beside a change of Primary.
+const askAgain = 20 * time.Millisecond
+
 // onPrimary does f on the Primary, waiting for one if there is none, and again on
 // the next one when f was certainly not done. An error of any other kind stands.
 func onPrimary[T any](ctx context.Context, s *Server, f func(context.Context, Primary) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.o.RequestTimeout)
 	defer cancel()
+	var last Primary
 	for {
 		p, err := s.o.Backend.Primary(ctx)
 		if err != nil {
 			var none T
 			return none, err
 		}
+		if p == last {
+			pause(ctx, askAgain)
+		}
+		last = p
 		v, err := f(ctx, p)
 		if err == nil || errors.Is(err, primary.ErrUnknownOutcome) || ctx.Err() != nil {
 			return v, err
@@ -61,6 +71,23 @@ func onPrimary[T any](ctx context.Context, s *Server, f func(context.Context, Pr
 		if !errors.Is(err, primary.ErrNotPrimary) && !errors.Is(err, primary.ErrDraining) {
 			return v, err
 		}
+		select { // one that drains is still there for a while
+		case <-ctx.Done():
+		case <-time.After(primaryRetry):
+		}
+	}
+}
+
+// primaryRetry is the pause before a Primary that refused is asked again.
+const primaryRetry = 10 * time.Millisecond
+
+// pause returns after d, or when ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 
