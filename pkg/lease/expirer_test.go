@@ -85,6 +85,12 @@ func (p *primary) setFail(err error) {
 	p.fail = err
 }
 
+func (p *primary) attempts() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls
+}
+
 // at returns when key was deleted, in whole seconds, -1 if it wasn't.
 func (p *primary) at(key string) int {
 	p.mu.Lock()
@@ -134,8 +140,8 @@ func TestAnotherPutRearms(t *testing.T) {
 		time.Sleep(time.Hour)
 		p.expect("master", 55)
 		p.expect("freed", -1)
-		if p.calls != 1 {
-			t.Errorf("%d deletions were tried, want 1", p.calls)
+		if n := p.attempts(); n != 1 {
+			t.Errorf("%d deletions were tried, want 1", n)
 		}
 	})
 }
@@ -240,8 +246,8 @@ func TestFailuresAreRepeated(t *testing.T) {
 				t.Errorf("%d: deleted at %d", i, at)
 			}
 		}
-		if p.calls > 200*12 {
-			t.Errorf("%d attempts in 13 s", p.calls)
+		if n := p.attempts(); n > 200*12 {
+			t.Errorf("%d attempts in 13 s", n)
 		}
 		if p.most > maxInFlight || p.most < 2 {
 			t.Errorf("%d deletions at once, want many, at most %d", p.most, maxInFlight)
@@ -264,6 +270,53 @@ func TestLargeLease(t *testing.T) {
 		}
 		if len(p.e.table.leases) != 0 || len(p.e.table.keys) != 0 {
 			t.Error("something stays behind")
+		}
+	})
+}
+
+// A pass that fails must not be followed by another at once, however much is left.
+func TestFailuresOfALargeLease(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		p := reign(t, map[string]int64{})
+		p.setFail(errors.New("object storage is away"))
+		id := p.grant(2)
+		for i := range 2 * sweepSize {
+			p.put(fmt.Sprint(i), id)
+		}
+		time.Sleep(12 * time.Second)
+		if n := p.attempts(); n > 10*sweepSize {
+			t.Errorf("%d attempts in 10 s", n)
+		}
+		p.setFail(nil)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if len(p.deleted) != 2*sweepSize {
+			t.Errorf("%d deleted", len(p.deleted))
+		}
+	})
+}
+
+// The event of a deletion ends the hold, whatever else it says.
+func TestDeletionsDetach(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		p := reign(t, map[string]int64{})
+		id := p.grant(2)
+		p.put("a", id)
+		p.e.Observe([]*mvccpb.Event{{Type: mvccpb.DELETE, Kv: &mvccpb.KeyValue{Key: []byte("a"), Lease: id}}})
+		time.Sleep(time.Minute)
+		if n := p.attempts(); n != 0 {
+			t.Errorf("%d deletions of a key that is gone", n)
+		}
+	})
+}
+
+// Clocks may have made an earlier Primary grant the id that would come next.
+func TestIDsOfEarlierReignsAreNotReused(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		earlier := reign(t, map[string]int64{}).grant(5) // the clock of a bubble stands still
+		p := reign(t, map[string]int64{"a": earlier})
+		if id := p.grant(5); id == earlier {
+			t.Error("the lease of another key was granted")
 		}
 	})
 }

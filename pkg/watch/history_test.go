@@ -74,16 +74,29 @@ func (s *store) setCompact(rev record.Revision) {
 	s.compact = rev
 }
 
+// forget compacts at rev for good.
+func (s *store) forget(rev record.Revision) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.compact = max(s.compact, rev)
+	for len(s.events) > 0 && s.events[0].Kv.ModRevision < int64(s.compact) {
+		s.events = s.events[1:]
+	}
+}
+
 func (s *store) Events(ctx context.Context, from, to record.Revision, key, end []byte,
 	fn func(record.Revision, []*mvccpb.Event) error,
 ) error {
 	s.mu.Lock()
 	s.calls = append(s.calls, from)
-	gate, fail, compact, all := s.gate, s.fail, s.compact, slices.Clone(s.events)
+	gate := s.gate
 	s.mu.Unlock()
 	if gate != nil {
 		gate()
 	}
+	s.mu.Lock()
+	fail, compact, all := s.fail, s.compact, slices.Clone(s.events)
+	s.mu.Unlock()
 	switch {
 	case fail != nil:
 		return fail

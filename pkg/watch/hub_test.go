@@ -214,13 +214,40 @@ func TestCancelOnce(t *testing.T) {
 }
 
 func TestCompactedStart(t *testing.T) {
+	for _, ring := range []int{1, 100} { // what is in the ring is gone all the same
+		testCompactedStart(t, ring)
+	}
+}
+
+// A compaction comes between the admission of a watch and its read.
+func TestCompactedWhileReading(t *testing.T) {
 	inBubble(t, Options{RingEvents: 1}, func(r *rig) {
+		for i := range 5 {
+			r.write("a", fmt.Sprint(i)) // 2..6
+		}
+		r.store.gate = func() { r.store.setCompact(5) }
+		s := r.stream()
+		r.create(s, on("a", "", 3))
+		r.create(s, on("b", "", 0))
+		r.write("b", "1")
+		got := r.drain(s)
+		slices.Sort(got)
+		if want := []string{"0@6 created", "0@7 canceled compact=5", "1@6 created", "1@7 PUT b=1@7"}; !slices.Equal(got, want) &&
+			!slices.Contains(got, "0@6 canceled compact=5") {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func testCompactedStart(t *testing.T, ring int) {
+	inBubble(t, Options{RingEvents: ring}, func(r *rig) {
 		for i := range 5 {
 			r.write("a", fmt.Sprint(i)) // 2..6
 		}
 		r.store.setCompact(4)
 		s := r.stream()
 		r.create(s, on("a", "", 3)) // the hub was not told yet
+		synctest.Wait()
 		r.hub.Compacted(4)
 		r.create(s, on("a", "", 3))
 		r.create(s, on("a", "", 4))
@@ -399,6 +426,8 @@ func TestProgressFollowsEvents(t *testing.T) {
 		if n != maxBroadcasts {
 			t.Errorf("%d notifications waited, want %d", n, maxBroadcasts)
 		}
+		s.Progress()
+		r.expect(s, fmt.Sprintf("-1@%d", r.store.rev))
 	})
 }
 
@@ -425,6 +454,62 @@ func TestPeriodicProgress(t *testing.T) {
 		r.expect(s) // so did the broadcast
 		time.Sleep(100 * time.Second)
 		r.expect(s, "0@3") // a client that doesn't read isn't sent heaps of them
+	})
+}
+
+// A client that reads more slowly than it is notified isn't sent more and more.
+func TestNotificationsDoNotPileUp(t *testing.T) {
+	inBubble(t, Options{ProgressInterval: 10 * time.Second}, func(r *rig) {
+		s := r.stream()
+		for range 3 {
+			req := on("a", "", 0)
+			req.ProgressNotify = true
+			r.create(s, req)
+		}
+		r.drain(s)
+		for range 20 {
+			time.Sleep(11 * time.Second)
+			if _, err := recvIdle(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := r.drain(s); len(got) > 3 {
+			t.Errorf("%d notifications waited: %q", len(got), got)
+		}
+	})
+}
+
+func TestInterval(t *testing.T) {
+	for _, c := range []struct{ asked, want time.Duration }{
+		{0, 10 * time.Minute}, {time.Nanosecond, 100 * time.Millisecond}, {5 * time.Second, 5 * time.Second},
+	} {
+		s := &Stream{hub: &Hub{opts: Options{ProgressInterval: c.asked}.withDefaults()}}
+		for range 100 {
+			if d := s.interval(); d < c.want || d > c.want+c.want/10 {
+				t.Fatalf("asked for %s, got %s", c.asked, d)
+			}
+		}
+	}
+}
+
+// However far a watch has to go back, little is read ahead of a client that doesn't
+// read, and a worker isn't kept.
+func TestCatchUpWaitsForTheClient(t *testing.T) {
+	inBubble(t, Options{RingEvents: 1, QueueEvents: 10, CatchUpWorkers: 1}, func(r *rig) {
+		for i := range 200 {
+			r.write("a", fmt.Sprint(i))
+		}
+		stuck, other := r.stream(), r.stream()
+		r.create(stuck, on("a", "", 2))
+		synctest.Wait()
+		if w := stuck.watchers[0]; w.pending.events > 10 || !w.parked {
+			t.Errorf("%d events are queued, parked: %v", w.pending.events, w.parked)
+		}
+		if rev, ok := r.hub.MinNeeded(); !ok || rev > 13 {
+			t.Errorf("needs %d, %v", rev, ok)
+		}
+		r.create(other, on("a", "", 200))
+		r.expect(other, "0@201 created", "0@201 PUT a=198@200(197) PUT a=199@201(198)")
 	})
 }
 
