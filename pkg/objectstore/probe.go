@@ -20,24 +20,31 @@ var ErrNoConditionalWrites = errors.New("this object storage does not refuse con
 func Probe(ctx context.Context, s Store) (err error) {
 	p := &probe{ctx: ctx, s: s, key: "probe/" + rand.Text()}
 	defer func() { err = errors.Join(err, p.cleanUp()) }()
-	v1, err := p.create()
+	v1, err := p.written("one", IfAbsent())
 	if err != nil {
 		return err
 	}
 	if err := p.refused("a second create", p.put("two", IfAbsent())); err != nil {
 		return err
 	}
-	v2, err := p.swap(v1)
+	v2, err := p.written("three", IfMatch(v1))
 	if err != nil {
 		return err
 	}
-	if err := p.refused("a stale compare-and-swap", p.put("three", IfMatch(v1))); err != nil {
+	if v1 == v2 {
+		return fmt.Errorf("%w (%s: other bytes under the same key have the same version %s)", ErrNoConditionalWrites, s, v1)
+	}
+	if err := p.refused("a stale compare-and-swap", p.put("four", IfMatch(v1))); err != nil {
 		return err
 	}
 	if err := p.refused("a stale conditional delete", s.Delete(ctx, p.key, IfMatch(v1))); err != nil {
 		return err
 	}
-	return p.unchanged(v2)
+	v, err := p.holding("three")
+	if err == nil && v != v2 {
+		err = fmt.Errorf("%w (%s: the version changed from %s to %s without a write)", ErrNoConditionalWrites, s, v2, v)
+	}
+	return err
 }
 
 type probe struct {
@@ -48,23 +55,22 @@ type probe struct {
 }
 
 func (p *probe) put(body string, cond Condition) error {
-	_, err := p.s.Put(p.ctx, p.key, []byte("netsy probe "+body), cond)
+	_, err := p.s.Put(p.ctx, p.key, content(body), cond)
 	return err
 }
 
-func (p *probe) create() (Version, error) {
-	v, err := p.s.Put(p.ctx, p.key, []byte("netsy probe one"), IfAbsent())
-	p.created = err == nil || errors.Is(err, ErrUnknownOutcome)
-	return v, p.failed("creating an object", err)
+// written makes a write that must succeed. A refusal may be the echo of its own
+// success: then the object holds what was written.
+func (p *probe) written(body string, cond Condition) (Version, error) {
+	v, err := p.s.Put(p.ctx, p.key, content(body), cond)
+	p.created = p.created || err == nil || errors.Is(err, ErrUnknownOutcome) || errors.Is(err, ErrPreconditionFailed)
+	if errors.Is(err, ErrPreconditionFailed) {
+		return p.holding(body)
+	}
+	return v, p.failed("a write with the condition "+cond.String(), err)
 }
 
-func (p *probe) swap(v1 Version) (Version, error) {
-	v2, err := p.s.Put(p.ctx, p.key, []byte("netsy probe two"), IfMatch(v1))
-	if err == nil && v2 == v1 {
-		return "", fmt.Errorf("%w (%s: other bytes under the same key have the same version %s)", ErrNoConditionalWrites, p.s, v1)
-	}
-	return v2, p.failed("a compare-and-swap", err)
-}
+func content(body string) []byte { return []byte("netsy probe " + body) }
 
 // refused checks that a write that must be refused was.
 func (p *probe) refused(what string, err error) error {
@@ -91,16 +97,17 @@ func (p *probe) failed(what string, err error) error {
 	}
 }
 
-// unchanged catches a store that answers "refused" and writes all the same.
-func (p *probe) unchanged(v Version) error {
+// holding reads the object back and checks that it holds body. If not, the store
+// answers "refused" and writes all the same, or refuses what it should take.
+func (p *probe) holding(body string) (Version, error) {
 	b, info, err := ReadAll(p.ctx, p.s, p.key, 1<<10)
 	if err != nil {
-		return p.failed("reading back", err)
+		return "", p.failed("reading back", err)
 	}
-	if string(b) != "netsy probe two" || info.Version != v {
-		return fmt.Errorf("%w (%s changed the object by a write that it refused)", ErrNoConditionalWrites, p.s)
+	if string(b) != string(content(body)) {
+		return "", fmt.Errorf("%w (%s: the object holds %q, expected %q)", ErrNoConditionalWrites, p.s, b, content(body))
 	}
-	return nil
+	return info.Version, nil
 }
 
 func (p *probe) cleanUp() error {
