@@ -67,6 +67,10 @@ fuzz: ## Fuzz every decoder for FUZZTIME each.
 	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$p/*_test.go | cut -c6-); do \
 	    go test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-30s} ./$$p || exit 1; done; done
 
+.PHONY: bench
+bench: ## Measure Netsy beside etcd in one run (BENCHFLAGS="-clients 64 -duration 5s").
+	cd test/bench && go run . $(BENCHFLAGS)
+
 .PHONY: clean
 clean: ## Remove what was built and the local cluster's data.
 	rm -rf bin dist dev-data
