@@ -1,0 +1,162 @@
+package devcluster_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+
+	"github.com/netsy-io/netsy/pkg/devcluster"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// begin starts a cluster on dir that the test ends itself.
+func begin(t *testing.T, dir string) (*devcluster.Cluster, *grpc.ClientConn) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c, err := devcluster.Start(ctx, devcluster.Options{Dir: dir, Logger: logger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, dial(t, c)
+}
+
+func end(t *testing.T, c *devcluster.Cluster, conn *grpc.ClientConn) {
+	t.Helper()
+	conn.Close()
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func put(t *testing.T, conn *grpc.ClientConn, key, value string, lease int64) int64 {
+	t.Helper()
+	r, err := pb.NewKVClient(conn).Put(t.Context(), &pb.PutRequest{Key: []byte(key), Value: []byte(value), Lease: lease})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Header.Revision
+}
+
+// watchFrom returns what the watch sends, one event at a time.
+func watchFrom(t *testing.T, conn *grpc.ClientConn, key string, rev int64) func() *mvccpb.Event {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	s, err := pb.NewWatchClient(conn).Watch(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Send(&pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: &pb.WatchCreateRequest{
+		Key: []byte(key), StartRevision: rev, PrevKv: true,
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var queue []*mvccpb.Event
+	return func() *mvccpb.Event {
+		t.Helper()
+		for len(queue) == 0 {
+			r, err := s.Recv()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Canceled {
+				t.Fatalf("cancelled: %v", r)
+			}
+			queue = r.Events
+		}
+		ev := queue[0]
+		queue = queue[1:]
+		return ev
+	}
+}
+
+// A lease outlives a restart: its key is still deleted, no sooner than its TTL.
+func TestLeaseSurvivesRestart(t *testing.T) {
+	dir := t.TempDir()
+	c, conn := begin(t, dir)
+	l, err := pb.NewLeaseClient(conn).LeaseGrant(t.Context(), &pb.LeaseGrantRequest{TTL: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rev := put(t, conn, "event", "v", l.ID)
+	end(t, c, conn)
+
+	c, conn = begin(t, dir)
+	defer end(t, c, conn)
+	next := watchFrom(t, conn, "event", rev)
+	if ev := next(); ev.Type != mvccpb.PUT || ev.Kv.Lease != l.ID {
+		t.Fatal(ev)
+	}
+	ev := next()
+	if ev.Type != mvccpb.DELETE || ev.PrevKv == nil || string(ev.PrevKv.Value) != "v" || ev.Kv.ModRevision <= rev {
+		t.Fatal(ev)
+	}
+}
+
+// Restarts change nothing that a client can see but the revision, by one each: the
+// epoch start.
+func TestHistorySurvivesRestarts(t *testing.T) {
+	dir := t.TempDir()
+	revs := map[string]int64{}
+	for round := range 3 {
+		c, conn := begin(t, dir)
+		for i := range 20 {
+			key := fmt.Sprintf("k%d-%d", round, i)
+			revs[key] = put(t, conn, key, key, 0)
+		}
+		end(t, c, conn)
+	}
+	c, conn := begin(t, dir)
+	defer end(t, c, conn)
+	got, err := pb.NewKVClient(conn).Range(t.Context(), &pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Kvs) != 60 || got.Count != 60 || got.Header.Revision != 64 {
+		t.Fatalf("%d keys at revision %d, want 60 at 64 (60 writes, 4 reigns)", len(got.Kvs), got.Header.Revision)
+	}
+	for _, kv := range got.Kvs {
+		if revs[string(kv.Key)] != kv.ModRevision || kv.Version != 1 {
+			t.Fatalf("%v, acknowledged at %d", kv, revs[string(kv.Key)])
+		}
+	}
+}
+
+// A compaction holds after a restart, at every door.
+func TestCompactionSurvivesRestart(t *testing.T) {
+	dir := t.TempDir()
+	c, conn := begin(t, dir)
+	put(t, conn, "k", "1", 0)
+	rev := put(t, conn, "k", "2", 0)
+	put(t, conn, "k", "3", 0)
+	if _, err := pb.NewKVClient(conn).Compact(t.Context(), &pb.CompactionRequest{Revision: rev}); err != nil {
+		t.Fatal(err)
+	}
+	end(t, c, conn)
+	c, conn = begin(t, dir)
+	defer end(t, c, conn)
+	kv := pb.NewKVClient(conn)
+	if _, err := kv.Range(t.Context(), &pb.RangeRequest{Key: []byte("k"), Revision: rev - 1}); rpctypes.Error(err) != rpctypes.ErrCompacted {
+		t.Fatal(err)
+	}
+	r, err := kv.Range(t.Context(), &pb.RangeRequest{Key: []byte("k"), Revision: rev})
+	if err != nil || string(r.Kvs[0].Value) != "2" {
+		t.Fatal(r, err)
+	}
+	if _, err := kv.Compact(t.Context(), &pb.CompactionRequest{Revision: rev}); rpctypes.Error(err) != rpctypes.ErrCompacted {
+		t.Fatal(err)
+	}
+	if ev := watchFrom(t, conn, "k", rev)(); string(ev.Kv.Value) != "2" || ev.PrevKv == nil || string(ev.PrevKv.Value) != "1" {
+		t.Fatalf("the event at the compaction revision came without its previous value: %v", ev)
+	}
+}
