@@ -26,6 +26,7 @@ func (c *cluster) client(node string) *client {
 	src, err := identity.Open(identity.Options{Files: c.certs("client")})
 	c.must(err)
 	conn, err := grpc.NewClient("passthrough:///"+c.node(node).client,
+		grpc.WithDefaultCallOptions(grpc.WaitForReady(true)),
 		grpc.WithTransportCredentials(src.ClientCredentials(identity.ExpectNode(clusterID, node))),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1.5, MaxDelay: 200 * time.Millisecond},

@@ -2,7 +2,10 @@
 
 package process
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestGracefulRestart stops the node with SIGTERM while clients write, a few times.
 func TestGracefulRestart(t *testing.T) {
@@ -20,16 +23,28 @@ func TestGracefulRestart(t *testing.T) {
 		if code := node.stop(); code != 0 {
 			t.Fatalf("exit status %d", code)
 		}
+		notChosenWhileStopping(t, node)
 		node = c.startNode("node-1")
 		c.awaitActive(ctx, node, "node-1")
 	}
 	l.more(t, ctx, 50)
 	l.stop()
 	c.conclude(ctx, h, w, cl)
-	if code := node.stop(); code != 0 {
-		t.Errorf("node: exit status %d", code)
+	for _, p := range []*proc{node, elector} {
+		if code := p.stop(); code != 0 {
+			t.Errorf("%s: exit status %d", p.name, code)
+		}
 	}
-	if code := elector.stop(); code != 0 {
-		t.Errorf("elector: exit status %d", code)
+}
+
+// notChosenWhileStopping: an election of a node that is about to end is one in vain.
+func notChosenWhileStopping(t testing.TB, p *proc) {
+	t.Helper()
+	_, after, ok := strings.Cut(p.out.String(), "event=node_stopping")
+	if !ok {
+		t.Errorf("%s does not say that it is stopping", p.name)
+	}
+	if strings.Contains(after, "event=primary_starting") {
+		t.Errorf("%s began a reign after it had begun to stop", p.name)
 	}
 }
