@@ -58,7 +58,10 @@ func (n *Node) Run(ctx context.Context) error {
 		n.shutdown(client, peer)
 		return nil
 	})
-	err := errors.Join(g.Wait(), n.fatal())
+	err := g.Wait()
+	if f := n.fatal(); f != nil && !errors.Is(err, f) { // the governor returns it as well
+		err = errors.Join(err, f)
+	}
 	n.state.close()
 	return errors.Join(err, n.mvcc.Close())
 }
