@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -24,18 +25,16 @@ const (
 
 var s3Credentials = aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider(s3Access, s3Secret, ""))
 
-// buildVersitygw builds the pinned tool once for all tests.
+// buildVersitygw has the pinned tool built, into go's own cache, and returns its path.
 var buildVersitygw = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "netsy-versitygw-")
+	cmd := exec.Command("go", "tool", "-n", "versitygw")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("go tool versitygw: %w\n%s", err, stderr.Bytes())
 	}
-	bin := filepath.Join(dir, "versitygw")
-	out, err := exec.Command("go", "build", "-o", bin, "github.com/versity/versitygw/cmd/versitygw").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build versitygw: %w\n%s", err, out)
-	}
-	return bin, nil
+	return strings.TrimSpace(string(out)), nil
 })
 
 // gateway is a running versitygw: S3 over a directory.
