@@ -10,7 +10,9 @@ import (
 
 	"github.com/netsy-io/netsy/pkg/lease"
 	"github.com/netsy-io/netsy/pkg/mvcc"
+	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/primary"
+	"github.com/netsy-io/netsy/pkg/registry"
 )
 
 // errorTable maps what the layers below say to the errors that etcd's clients
@@ -34,6 +36,12 @@ var errorTable = []struct {
 	{is: mvcc.ErrKeyNotFound, grpc: rpctypes.ErrGRPCKeyNotFound},
 	{is: lease.ErrLeaseNotFound, grpc: rpctypes.ErrGRPCLeaseNotFound},
 	{is: lease.ErrLeaseTTLTooLarge, grpc: rpctypes.ErrGRPCLeaseTTLTooLarge},
+	{is: lease.ErrTooManyLeases, grpc: rpctypes.ErrGRPCRequestTooManyRequests},
+	// A read that needed cluster.json for its proof, or a compaction: to be tried again.
+	{is: objectstore.ErrUnavailable, grpc: rpctypes.ErrGRPCTimeout},
+	{is: objectstore.ErrUnknownOutcome, grpc: rpctypes.ErrGRPCTimeout},
+	{is: registry.ErrUnknownOutcome, grpc: rpctypes.ErrGRPCTimeout},
+	{is: registry.ErrBusy, grpc: rpctypes.ErrGRPCTimeout},
 }
 
 // toStatus makes err what the client is to see. ctx is the client's own.

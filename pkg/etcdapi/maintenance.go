@@ -35,9 +35,7 @@ func (s *maintenanceServer) Status(context.Context, *pb.StatusRequest) (*pb.Stat
 // Alarms come and go with their cause; they can't be set or cleared by hand.
 func (s *maintenanceServer) Alarm(_ context.Context, req *pb.AlarmRequest) (*pb.AlarmResponse, error) {
 	if req.Action != pb.AlarmRequest_GET {
-		return nil, status.Errorf(codes.Unimplemented, "netsy: alarms can't be %sd by hand: they end with their cause", map[pb.AlarmRequest_AlarmAction]string{
-			pb.AlarmRequest_ACTIVATE: "activate", pb.AlarmRequest_DEACTIVATE: "deactivate",
-		}[req.Action])
+		return nil, status.Errorf(codes.Unimplemented, "netsy: alarm action %v is not served: alarms begin and end with their cause", req.Action)
 	}
 	resp := &pb.AlarmResponse{Header: s.header(s.o.Backend.Store().Snapshot().Revision())}
 	if st := s.o.Backend.Status(); st.Corrupt && (req.Alarm == pb.AlarmType_NONE || req.Alarm == pb.AlarmType_CORRUPT) &&
