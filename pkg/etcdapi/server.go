@@ -84,7 +84,8 @@ type Options struct {
 
 // Server implements etcd's services.
 type Server struct {
-	o Options
+	o     Options
+	watch *WatchServer
 }
 
 // New makes a Server.
@@ -95,13 +96,17 @@ func New(o Options) *Server {
 	if o.Profile == "" {
 		o.Profile = ProfileKubernetes
 	}
-	return &Server{o: o}
+	return &Server{o: o, watch: NewWatchServer(WatchOptions{Hub: o.Backend.Hub, Leader: o.Backend.Leader(), Logger: o.Logger})}
 }
+
+// Wait returns when nothing of any watch runs any more. Close the hub and stop the
+// gRPC server first.
+func (s *Server) Wait() { s.watch.Wait() }
 
 // Register adds the services to g.
 func (s *Server) Register(g *grpc.Server) {
 	pb.RegisterKVServer(g, &kvServer{s})
-	pb.RegisterWatchServer(g, s.watchServer())
+	pb.RegisterWatchServer(g, s.watch)
 	pb.RegisterLeaseServer(g, &leaseServer{Server: s})
 	pb.RegisterClusterServer(g, &clusterServer{Server: s})
 	pb.RegisterMaintenanceServer(g, &maintenanceServer{Server: s})

@@ -41,11 +41,6 @@ func NewWatchServer(o WatchOptions) *WatchServer {
 	return &WatchServer{o: o}
 }
 
-// watchServer makes the one of s.
-func (s *Server) watchServer() *WatchServer {
-	return NewWatchServer(WatchOptions{Hub: s.o.Backend.Hub, Leader: s.o.Backend.Leader(), Logger: s.o.Logger})
-}
-
 // Wait returns when nothing of any stream runs any more. Close the hub and stop the
 // gRPC server first.
 func (s *WatchServer) Wait() { s.running.Wait() }
