@@ -12,9 +12,11 @@ import (
 	"net/http"
 	"time"
 
+	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"
 	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"google.golang.org/grpc"
 
 	"github.com/netsy-io/netsy/pkg/config"
 	"github.com/netsy-io/netsy/pkg/identity"
@@ -31,6 +33,8 @@ type process struct {
 	metrics *prometheus.Registry
 	store   objectstore.Store
 	source  *identity.Source
+	tls     *identity.Metrics
+	rpcs    *grpcprom.ServerMetrics
 }
 
 func newProcess(ctx context.Context, p *config.Process, log hclog.Logger) (*process, error) {
@@ -46,10 +50,23 @@ func newProcess(ctx context.Context, p *config.Process, log hclog.Logger) (*proc
 		return nil, fmt.Errorf("opening object storage: %w", err)
 	}
 	d.store = instrumented.Wrap(st, instrumented.NewMetrics(d.metrics))
-	if d.source, err = identity.Open(identity.Options{Files: p.TLS, Logger: log.Named("identity"), Metrics: identity.NewMetrics(d.metrics)}); err != nil {
+	d.tls = identity.NewMetrics(d.metrics)
+	d.rpcs = grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram())
+	d.metrics.MustRegister(d.rpcs)
+	if d.source, err = identity.Open(identity.Options{Files: p.TLS, Logger: log.Named("identity"), Metrics: d.tls}); err != nil {
 		return nil, fmt.Errorf("reading certificates: %w", err)
 	}
 	return d, nil
+}
+
+// serverOptions protect and measure a gRPC server.
+func (d *process) serverOptions(port identity.Port, policy identity.Policy) ([]grpc.ServerOption, error) {
+	opts, err := d.source.ServerOptions(port, policy, d.log, d.tls)
+	measure := []grpc.ServerOption{
+		grpc.ChainUnaryInterceptor(d.rpcs.UnaryServerInterceptor()),
+		grpc.ChainStreamInterceptor(d.rpcs.StreamServerInterceptor()),
+	}
+	return append(measure, opts...), err // refused calls count too
 }
 
 // certificatesEvery is how often the certificates' files are looked at while no

@@ -38,7 +38,7 @@ func RunElector(ctx context.Context, p *config.Process, log hclog.Logger) error 
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	var e *elector.Elector
-	if e, err = d.newElector("elector-" + p.NodeID); err != nil {
+	if e, err = d.newElector("elector-"+p.NodeID, false); err != nil {
 		return errors.Join(err, closeAll(ls))
 	}
 	g.Go(func() error { return d.serveElector(ctx, e) })
@@ -48,18 +48,18 @@ func RunElector(ctx context.Context, p *config.Process, log hclog.Logger) error 
 }
 
 // runElector runs an elector within a node's process.
-func (d *process) runElector(ctx context.Context, leaderID string) error {
-	e, err := d.newElector(leaderID)
+func (d *process) runElector(ctx context.Context, leaderID string, sole bool) error {
+	e, err := d.newElector(leaderID, sole)
 	if err != nil {
 		return err
 	}
 	return d.serveElector(ctx, e)
 }
 
-func (d *process) newElector(leaderID string) (*elector.Elector, error) {
+func (d *process) newElector(leaderID string, sole bool) (*elector.Elector, error) {
 	c := d.Cluster
 	return elector.New(elector.Options{
-		Store: d.store, ClusterID: c.ClusterID, LeaderID: leaderID, AdvertiseAddr: d.AdvertiseElection, Quorum: c.Replication.Quorum,
+		Store: d.store, ClusterID: c.ClusterID, LeaderID: leaderID, SoleLeaderID: sole, AdvertiseAddr: d.AdvertiseElection, Quorum: c.Replication.Quorum,
 		HeartbeatInterval: c.HeartbeatInterval, DegradationCount: c.Elector.DegradationCount,
 		PrimaryPriorTimeout: c.Elector.PrimaryPriorTimeout, LeaseDuration: c.LeaseDuration(),
 		Dialer: peerapi.Dialer{Source: d.source, ClusterID: c.ClusterID},
@@ -69,7 +69,7 @@ func (d *process) newElector(leaderID string) (*elector.Elector, error) {
 
 // serveElector runs the elector and its election port.
 func (d *process) serveElector(ctx context.Context, e *elector.Elector) error {
-	auth, err := identity.NewAuthorizer(d.Cluster.ClusterID, electionPolicy, d.log, nil)
+	opts, err := d.serverOptions(identity.PeerPort, electionPolicy)
 	if err != nil {
 		return err
 	}
@@ -77,8 +77,7 @@ func (d *process) serveElector(ctx context.Context, e *elector.Elector) error {
 	if err != nil {
 		return err
 	}
-	srv := grpc.NewServer(grpc.Creds(d.source.ServerCredentials(identity.PeerPort)),
-		grpc.ChainUnaryInterceptor(auth.UnaryInterceptor()), grpc.ChainStreamInterceptor(auth.StreamInterceptor()))
+	srv := grpc.NewServer(opts...)
 	e.Register(srv)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {

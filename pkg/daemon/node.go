@@ -10,6 +10,7 @@ import (
 
 	"github.com/netsy-io/netsy/pkg/config"
 	"github.com/netsy-io/netsy/pkg/etcdapi"
+	"github.com/netsy-io/netsy/pkg/identity"
 	"github.com/netsy-io/netsy/pkg/node"
 	"github.com/netsy-io/netsy/pkg/peerapi"
 	"github.com/netsy-io/netsy/pkg/version"
@@ -36,17 +37,19 @@ func RunNode(ctx context.Context, p *config.Process, withElector bool, log hclog
 	g.Go(func() error { return n.Run(ctx) })
 	g.Go(func() error { return d.watchCertificates(ctx) })
 	if withElector {
-		g.Go(func() error { return d.runElector(ctx, "node-"+p.NodeID) })
+		// The data directory is locked, so no other process lives under this name:
+		// after a crash the office needn't be waited for.
+		g.Go(func() error { return d.runElector(ctx, "node-"+p.NodeID+"/"+n.Incarnation(), true) })
 	}
 	return g.Wait()
 }
 
 func (d *process) newNode(ctx context.Context, members node.MembersFunc) (*node.Node, error) {
-	clientOpts, err := etcdapi.Secure(d.source, d.Cluster.ClusterID, d.log)
+	clientOpts, err := d.serverOptions(identity.ClientPort, etcdapi.Policy)
 	if err != nil {
 		return nil, err
 	}
-	peerOpts, err := peerapi.Secure(d.source, d.Cluster.ClusterID, d.log)
+	peerOpts, err := d.serverOptions(identity.PeerPort, peerapi.Policy)
 	if err != nil {
 		return nil, err
 	}

@@ -39,11 +39,11 @@ func (c *Cluster) startNode(ctx context.Context, i int) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
-	clientOpts, err := etcdapi.Secure(src, c.o.ClusterID, c.o.Logger)
+	clientOpts, err := src.ServerOptions(identity.ClientPort, etcdapi.Policy, c.o.Logger, nil)
 	if err != nil {
 		return nil, err
 	}
-	peerOpts, err := peerapi.Secure(src, c.o.ClusterID, c.o.Logger)
+	peerOpts, err := src.ServerOptions(identity.PeerPort, peerapi.Policy, c.o.Logger, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -101,7 +101,7 @@ func (n *Node) startReign(ctx context.Context, epoch record.Epoch) (*primary.Rei
 		Store: n.mvcc, Log: n.objectLog, Hub: n.hub, Office: office{n, epoch},
 		Epoch: epoch, NodeID: n.o.NodeID,
 		CompactionInterval: n.o.CompactionInterval, CompactionWindow: n.o.CompactionWindow,
-		Logger: n.log.Named("primary"), Metrics: n.primaryMetrics,
+		Logger: n.log.Named("primary"), Metrics: n.meters.primary,
 	})
 	cancel(nil)
 	<-watched

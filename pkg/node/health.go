@@ -10,8 +10,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/netsy-io/netsy/pkg/mvcc"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
+	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/primary"
+	"github.com/netsy-io/netsy/pkg/watch"
 )
 
 // serveHealth answers /healthz (the process works), /readyz (it can serve reads
@@ -23,9 +26,7 @@ func (n *Node) serveHealth(ctx context.Context) error {
 		health, _, _, _ := n.state.view()
 		n.answer(w, health == pb.Health_HEALTH_HEALTHY && n.state.HasLeader())
 	})
-	if n.o.Metrics != nil {
-		mux.Handle("GET /metrics", promhttp.HandlerFor(n.o.Metrics, promhttp.HandlerOpts{}))
-	}
+	mux.Handle("GET /metrics", promhttp.HandlerFor(n.o.Metrics, promhttp.HandlerOpts{}))
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
@@ -48,12 +49,23 @@ func (n *Node) answer(w http.ResponseWriter, ok bool) {
 	})
 }
 
+// meters are the metrics of the packages that work in a node.
+type meters struct {
+	mvcc      *mvcc.Metrics
+	watch     *watch.Metrics
+	objectLog *objectlog.Metrics
+	primary   *primary.Metrics
+}
+
+func newMeters(reg prometheus.Registerer) meters {
+	return meters{
+		mvcc: mvcc.NewMetrics(reg), watch: watch.NewMetrics(reg),
+		objectLog: objectlog.NewMetrics(reg), primary: primary.NewMetrics(reg),
+	}
+}
+
 // registerMetrics registers the node's own metrics.
 func (n *Node) registerMetrics() {
-	if n.o.Metrics == nil {
-		return
-	}
-	n.primaryMetrics = primary.NewMetrics(n.o.Metrics)
 	gauge := func(name, help string, f func() float64) {
 		n.o.Metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f))
 	}

@@ -33,7 +33,7 @@ type Node struct {
 	hub       *watch.Hub
 	state     *state
 
-	primaryMetrics *primary.Metrics
+	meters meters
 
 	failed   sync.Once
 	failure  error
@@ -48,7 +48,8 @@ func New(ctx context.Context, o Options) (*Node, error) {
 	}
 	n := &Node{o: o, log: o.Logger.With("node_id", o.NodeID), started: time.Now(), state: newState(), failedCh: make(chan struct{})}
 	n.registry = registry.New(o.Store, o.ClusterID)
-	n.objectLog = objectlog.New(o.Store, objectlog.Options{Logger: n.log.Named("objectlog")})
+	n.meters = newMeters(o.Metrics)
+	n.objectLog = objectlog.New(o.Store, objectlog.Options{Logger: n.log.Named("objectlog"), Metrics: n.meters.objectLog})
 	if err := objectstore.Probe(ctx, o.Store); err != nil {
 		return nil, fmt.Errorf("node: object store %s: %w", o.Store, err)
 	}
@@ -64,7 +65,7 @@ func New(ctx context.Context, o Options) (*Node, error) {
 // promised may be forgotten, so it must not be taken for the one that promised.
 func (n *Node) open(ctx context.Context) error {
 	for {
-		st, err := mvcc.Open(ctx, mvcc.Options{Dir: n.o.DataDir, ClusterID: n.o.ClusterID, NodeID: n.o.NodeID, Logger: n.log.Named("mvcc")})
+		st, err := mvcc.Open(ctx, mvcc.Options{Dir: n.o.DataDir, ClusterID: n.o.ClusterID, NodeID: n.o.NodeID, Logger: n.log.Named("mvcc"), Metrics: n.meters.mvcc})
 		if err != nil {
 			return fmt.Errorf("node: opening the data directory %s: %w", n.o.DataDir, err)
 		}
@@ -90,7 +91,7 @@ func (n *Node) open(ctx context.Context) error {
 
 func (n *Node) watchOptions() watch.Options {
 	return watch.Options{
-		ProgressInterval: n.o.ProgressInterval,
+		ProgressInterval: n.o.ProgressInterval, Metrics: n.meters.watch,
 		Header: func(rev record.Revision) *etcdpb.ResponseHeader {
 			return &etcdpb.ResponseHeader{ClusterId: numericClusterID(n.o.ClusterID), MemberId: backend{n}.MemberID(), Revision: int64(rev)}
 		},
@@ -199,6 +200,9 @@ func (n *Node) Active(ctx context.Context) (*primary.Reign, error) {
 		}
 	}
 }
+
+// Incarnation is the random id made with the node's SQLite file.
+func (n *Node) Incarnation() string { return n.mvcc.Incarnation() }
 
 // backend is the node as etcd's clients see it.
 type backend struct{ n *Node }

@@ -43,7 +43,7 @@ type Options struct {
 	Members MembersFunc
 
 	Logger  hclog.Logger
-	Metrics *prometheus.Registry // may be nil
+	Metrics *prometheus.Registry // served at /metrics of Health
 }
 
 // Defaults of Options, those of the cluster file.
@@ -61,6 +61,9 @@ func (o *Options) complete() error {
 	}
 	if o.Profile == "" {
 		o.Profile = etcdapi.ProfileKubernetes
+	}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
 	}
 	if o.Logger == nil {
 		o.Logger = hclog.NewNullLogger()

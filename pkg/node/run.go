@@ -22,8 +22,8 @@ import (
 // the reverse order of need: first the reign is drained, so that what was taken is
 // answered; then clients are let go; electors hear of it until the end.
 func (n *Node) Run(ctx context.Context) error {
-	client := n.clientServer()
-	peer := grpc.NewServer(n.o.PeerServer...)
+	client, api := n.clientServer()
+	peer := grpc.NewServer(append([]grpc.ServerOption{peerapi.KeepalivePolicy()}, n.o.PeerServer...)...)
 	pb.RegisterPeerServer(peer, peerapi.New(peerNode{n}, n.o.HeartbeatInterval))
 
 	n.state.setHealth(pb.Health_HEALTH_HEALTHY, "")
@@ -56,6 +56,7 @@ func (n *Node) Run(ctx context.Context) error {
 			stopped()
 		}
 		n.shutdown(client, peer)
+		api.Wait()
 		return nil
 	})
 	err := g.Wait()
@@ -66,15 +67,16 @@ func (n *Node) Run(ctx context.Context) error {
 	return errors.Join(err, n.mvcc.Close())
 }
 
-func (n *Node) clientServer() *grpc.Server {
+func (n *Node) clientServer() (*grpc.Server, *etcdapi.Server) {
 	s := grpc.NewServer(append(etcdapi.GRPCOptions(), n.o.ClientServer...)...)
-	etcdapi.New(etcdapi.Options{
+	api := etcdapi.New(etcdapi.Options{
 		Backend: backend{n}, Profile: n.o.Profile, ClusterID: numericClusterID(n.o.ClusterID), Logger: n.log.Named("etcdapi"),
-	}).Register(s)
+	})
+	api.Register(s)
 	hs := health.NewServer()
 	healthpb.RegisterHealthServer(s, hs)
 	reflection.Register(s)
-	return s
+	return s, api
 }
 
 // shutdown waits for the reign to end (the governor drains it) and stops the servers.

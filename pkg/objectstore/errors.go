@@ -30,7 +30,9 @@ type Error struct {
 	Err  error  // the cause, never nil
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("objectstore: %s %q: %v: %v", e.Op, e.Key, e.Kind, e.Err) }
+func (e *Error) Error() string {
+	return fmt.Sprintf("objectstore: %s %q: %v: %v", e.Op, e.Key, e.Kind, e.Err)
+}
 
 // Unwrap lets errors.Is and errors.As reach both the kind and the cause.
 func (e *Error) Unwrap() []error { return []error{e.Kind, e.Err} }

@@ -46,7 +46,9 @@ type Store interface {
 	PutStream(ctx context.Context, key string, body io.ReadSeeker, size int64, cond Condition) (Version, error)
 
 	// Delete removes key if cond (Always or IfMatch) holds. Deleting a missing
-	// key with Always is not an error; with IfMatch it is ErrPreconditionFailed.
+	// key with Always is not an error; with IfMatch it is ErrPreconditionFailed,
+	// but of two concurrent deletes of one version both may report success. A
+	// delete and a Put of one version never both do.
 	Delete(ctx context.Context, key string, cond Condition) error
 
 	// List returns one page of the keys that begin with prefix and are greater
@@ -61,8 +63,9 @@ type Store interface {
 	String() string
 }
 
-// Version is an opaque token that changes with every write of a key: an ETag, a
-// generation. The zero Version is no version.
+// Version is an opaque token that changes whenever the bytes of a key do: an ETag,
+// a generation. S3's may repeat for equal bytes, so documents that are swapped carry
+// a random write id. The zero Version is no version.
 type Version string
 
 // Info describes a stored object. Modified is by the store's own clock, which is

@@ -5,7 +5,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/keepalive"
@@ -41,16 +40,7 @@ func (d Dialer) Dial(_ context.Context, n registry.NodeRef, address string) (pb.
 	return pb.NewPeerClient(conn), conn, nil
 }
 
-// Secure returns the options that protect the peer port.
-func Secure(src *identity.Source, clusterID string, log hclog.Logger) ([]grpc.ServerOption, error) {
-	auth, err := identity.NewAuthorizer(clusterID, Policy, log, nil)
-	if err != nil {
-		return nil, err
-	}
-	return []grpc.ServerOption{
-		grpc.Creds(src.ServerCredentials(identity.PeerPort)),
-		grpc.ChainUnaryInterceptor(auth.UnaryInterceptor()),
-		grpc.ChainStreamInterceptor(auth.StreamInterceptor()),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveEvery / 2, PermitWithoutStream: true}),
-	}, nil
+// KeepalivePolicy lets Dialer's connections ping as often as they do.
+func KeepalivePolicy() grpc.ServerOption {
+	return grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveEvery / 2, PermitWithoutStream: true})
 }

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/netsy-io/netsy/pkg/lease"
 )
 
 // Metrics are the write path's. They exist while the node is Primary.
@@ -11,11 +13,13 @@ type Metrics struct {
 	commitSeconds prometheus.Histogram
 	batchWrites   prometheus.Histogram
 	batchBytes    prometheus.Histogram
+	leases        *lease.Metrics
 }
 
 // NewMetrics registers the metrics with reg; nil keeps them unregistered.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
+		leases: lease.NewMetrics(reg),
 		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "netsy_primary_commit_duration_seconds", Help: "Time from a batch's first write being evaluated to the batch being committed.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
@@ -36,9 +40,6 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 }
 
 func (m *Metrics) observeBatch(b *batch, took time.Duration) {
-	if m == nil {
-		return
-	}
 	m.commitSeconds.Observe(took.Seconds())
 	m.batchWrites.Observe(float64(len(b.records)))
 	m.batchBytes.Observe(float64(b.bytes))

@@ -31,7 +31,7 @@ type Office interface {
 	SetCompaction(ctx context.Context, rev record.Revision) error
 }
 
-// Config is what a reign needs. All fields but Metrics are required.
+// Config is what a reign needs. All fields are required.
 type Config struct {
 	Store  *mvcc.Store
 	Log    *objectlog.Log
@@ -94,7 +94,7 @@ func Start(ctx context.Context, cfg Config) (*Reign, error) {
 	}
 	r.proof = newConfirmer(r.askOffice)
 	r.ctx, r.cancel = context.WithCancelCause(context.Background())
-	r.leases = lease.NewExpirer(time.Now(), r.expire, lease.WithLogger(cfg.Logger.Named("lease")))
+	r.leases = lease.NewExpirer(time.Now(), r.expire, lease.WithLogger(cfg.Logger.Named("lease")), lease.WithMetrics(cfg.Metrics.leases))
 	if err := r.open(working); err != nil {
 		return nil, fmt.Errorf("primary: starting epoch %d: %w", cfg.Epoch, err)
 	}

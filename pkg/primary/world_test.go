@@ -83,7 +83,7 @@ func (m *machine) start(ctx context.Context) error {
 func (m *machine) startAt(ctx context.Context, epoch record.Epoch) error {
 	log := objectlog.New(m.net, objectlog.Options{})
 	r, err := Start(ctx, Config{
-		Store: m.st, Log: log, Hub: m.hub, Office: desk{m, epoch}, Epoch: epoch, NodeID: m.id, Logger: hclog.NewNullLogger(),
+		Store: m.st, Log: log, Hub: m.hub, Office: desk{m, epoch}, Epoch: epoch, NodeID: m.id, Logger: hclog.NewNullLogger(), Metrics: NewMetrics(nil),
 	})
 	m.reign = r
 	return err
