@@ -93,9 +93,9 @@ func startEtcd(ctx context.Context, dir string, opts ...grpc.DialOption) (*serve
 }
 
 // startNetsy runs the development server built from this repository, with an empty store. It
-// prints one line once it serves, and ends when its standard input does.
+// prints one line once it serves, and ends when its standard input does. ctx bounds the start.
 func startNetsy(ctx context.Context, binary, dir string) (*server, error) {
-	cmd := exec.CommandContext(ctx, binary, "--dir", dir)
+	cmd := exec.Command(binary, "--dir", dir)
 	var log strings.Builder
 	cmd.Stderr = &log
 	stdin, err := cmd.StdinPipe()
@@ -116,6 +116,7 @@ func startNetsy(ctx context.Context, binary, dir string) (*server, error) {
 		}
 		return nil
 	}
+	defer context.AfterFunc(ctx, func() { cmd.Process.Kill() })()
 	var a access
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	if err == nil {
