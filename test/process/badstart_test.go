@@ -204,8 +204,7 @@ func watchPorts(addrs ...string) *portWatch {
 					list = append(list, a)
 				}
 			}
-			l := load{ctx: ctx}
-			l.pause()
+			rest(ctx, pace)
 		}
 		w.found <- list
 	}()

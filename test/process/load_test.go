@@ -19,34 +19,50 @@ import (
 // that both kinds of doubt occur.
 const opTimeout = 5 * time.Second
 
-// retryPause keeps writers from spinning while nobody answers.
-const retryPause = 10 * time.Millisecond
+// pace is the pause of a writer between ops: it keeps writers from spinning while
+// nobody answers, and histories at a length that is judged in a moment.
+const pace = 5 * time.Millisecond
 
 // load is a set of writers and a reader that work against one node until stopped.
 type load struct {
 	h      *history
 	c      *client
 	name   string
-	cancel context.CancelFunc
+	limit  time.Duration // of one op
+	pace   time.Duration // between two ops of a writer
 	ctx    context.Context
+	cancel context.CancelFunc
+	calls  context.Context // of every op
+	cut    context.CancelFunc
 	wg     sync.WaitGroup
 }
 
 // startLoad starts writers. name makes their keys and values differ from those of
 // other loads; "race" and "count" keys are shared by all.
 func startLoad(t testing.TB, h *history, c *client, name string) *load {
-	l := &load{h: h, c: c, name: name}
+	l := newLoad(h, c, name)
+	l.start(t)
+	return l
+}
+
+func newLoad(h *history, c *client, name string) *load {
+	l := &load{h: h, c: c, name: name, limit: opTimeout, pace: pace}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
-	t.Cleanup(l.stop)
+	l.calls, l.cut = context.WithCancel(context.Background())
+	return l
+}
+
+func (l *load) start(t testing.TB) {
+	t.Cleanup(l.abort)
 	for i, work := range []func(string, int){l.create, l.create, l.createAndDelete, l.race, l.race, l.increment, l.increment, l.read} {
-		id := fmt.Sprintf("%s-%d", name, i)
+		id := fmt.Sprintf("%s-%d", l.name, i)
 		l.wg.Go(func() {
 			for n := 0; l.ctx.Err() == nil; n++ {
 				work(id, n)
+				rest(l.ctx, l.pace)
 			}
 		})
 	}
-	return l
 }
 
 // stop lets every writer finish its op.
@@ -55,16 +71,23 @@ func (l *load) stop() {
 	l.wg.Wait()
 }
 
-// call bounds an op. It goes on when the load is stopped, so that stopping leaves no doubts.
-func (l *load) call() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(l.ctx), opTimeout)
+// abort ends every op as well: what is not answered stays in doubt.
+func (l *load) abort() {
+	l.cut()
+	l.stop()
 }
 
-func (l *load) pause() {
-	t := time.NewTimer(retryPause)
+// call bounds an op. It goes on when the load is stopped, so that stopping leaves no doubts.
+func (l *load) call() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(l.calls, l.limit)
+}
+
+// rest pauses for d, or until ctx ends.
+func rest(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
-	case <-l.ctx.Done():
+	case <-ctx.Done():
 	case <-t.C:
 	}
 }
@@ -81,9 +104,6 @@ func (l *load) note(o op, resp *pb.TxnResponse, err error) op {
 		o.Outcome = refused
 	}
 	l.h.add(o)
-	if err != nil {
-		l.pause()
-	}
 	return o
 }
 
@@ -126,7 +146,6 @@ func (l *load) increment(id string, n int) {
 	before := l.h.acked.Load()
 	r, err := l.c.get(ctx, counterKey)
 	if err != nil {
-		l.pause()
 		return
 	}
 	l.h.read(l.c.node, before, r.Header.Revision)
@@ -158,7 +177,6 @@ func (l *load) read(string, int) {
 	if err == nil {
 		l.h.read(l.c.node, before, r.Header.Revision)
 	}
-	l.pause()
 }
 
 // more waits until n more writes are acknowledged.

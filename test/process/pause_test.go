@@ -17,65 +17,67 @@ func TestPausedPrimary(t *testing.T) {
 	c := newCluster(t)
 	ctx := t.Context()
 	c.follow()
+	procs := map[string]*proc{"node-1": c.startNode("node-1"), "node-2": c.startNode("node-2")}
+	for id, p := range procs { // known to the elector from the start
+		c.awaitHealth(ctx, p, id, "/healthz", "is up", func(h health) bool { return h.OK })
+	}
 	c.startElector("elector-1")
-	node1 := c.startNode("node-1")
-	epoch := c.awaitActive(ctx, node1, "node-1").Epoch
-	node2 := c.startNode("node-2") // later, so that node-1 is the Primary
-	h, cl1, cl2 := newHistory(), c.client("node-1"), c.client("node-2")
-	w := startWatcher(t, cl2) // of node-2: it has to load everything from the log
-	l1 := startLoad(t, h, cl1, "a")
+	id1 := c.awaitAnyActive(ctx)
+	id2 := map[string]string{"node-1": "node-2", "node-2": "node-1"}[id1]
+	node1, node2 := procs[id1], procs[id2]
+	epoch := c.awaitActive(ctx, node1, id1).Epoch
+	h, cl1, cl2 := newHistory(), c.client(id1), c.client(id2)
+	w1, w2 := startWatcher(t, cl1), startWatcher(t, cl2)
+	l1 := impatientLoad(t, h, cl1, "a")
 	l1.more(t, ctx, 100)
-	c.awaitHealth(ctx, node2, "node-2", "/healthz", "knows of the cluster", func(h health) bool { return h.Epoch > 0 })
 
 	node1.signal(syscall.SIGSTOP)
 	paused := time.Now()
-	second := c.awaitActive(ctx, node2, "node-2")
+	second := c.awaitActive(ctx, node2, id2)
 	if second.Epoch <= epoch {
-		t.Errorf("node-2 reigns in epoch %d, node-1 did in %d", second.Epoch, epoch)
+		t.Errorf("%s reigns in epoch %d, %s did in %d", id2, second.Epoch, id1, epoch)
 	}
-	t.Logf("node-2 is active %v after node-1 was paused", time.Since(paused).Round(time.Millisecond))
+	t.Logf("%s is active %v after %s was paused", id2, time.Since(paused).Round(time.Millisecond), id1)
 	l2 := startLoad(t, h, cl2, "b")
 	l2.more(t, ctx, 50)
-	readers := startReaders(t, h, cl1) // wait at the paused node's door
-	l2.more(t, ctx, 20)
+	l3 := impatientLoad(t, h, cl1, "c") // which comes to a door that is shut
+	l2.more(t, ctx, 50)
 
 	node1.signal(syscall.SIGCONT)
 	l2.more(t, ctx, 50)
-	c.awaitHealth(ctx, node1, "node-1", "/healthz", "is no longer Primary", func(h health) bool { return h.PrimaryState == "PRIMARY_STATE_REPLICA" })
-	l1.stop()
-	readers.stop()
+	c.awaitHealth(ctx, node1, id1, "/healthz", "is no longer Primary", func(h health) bool { return h.PrimaryState == "PRIMARY_STATE_REPLICA" })
 	if !c.refusesReads(ctx, cl1) {
-		t.Error("node-1 answered a linearizable read though it is not the Primary, and could not ask it")
+		t.Errorf("%s answered a linearizable read though it is not the Primary", id1)
 	}
+	l1.abort()
+	l3.abort()
 
-	// The successor dies; node-1 has to take everything from the log before it reigns again.
+	// The successor dies; the first has to take everything from the log before it
+	// reigns again, and the watches on it go on where they were.
 	l2.stop()
+	seen := h.acked.Load()
 	node2.kill()
-	third := c.awaitActive(ctx, node1, "node-1")
+	third := c.awaitActive(ctx, node1, id1)
 	if third.Epoch <= second.Epoch {
-		t.Errorf("node-1 reigns in epoch %d, node-2 did in %d", third.Epoch, second.Epoch)
+		t.Errorf("%s reigns in epoch %d, %s did in %d", id1, third.Epoch, id2, second.Epoch)
 	}
-	l3 := startLoad(t, h, cl1, "c")
-	l3.more(t, ctx, 50)
-	l3.stop()
-	w.stop()
-	w1 := startWatcher(t, cl1)
+	if third.Revision < seen {
+		t.Errorf("%s became active at revision %d, but %d was known", id1, third.Revision, seen)
+	}
+	l4 := startLoad(t, h, cl1, "d")
+	l4.more(t, ctx, 50)
+	l4.stop()
+	w2.stop()
 	c.conclude(ctx, h, w1, cl1)
-	w.agrees(t, w1)
+	w2.agrees(t, w1)
 }
 
-// startReaders starts readers only.
-func startReaders(t testing.TB, h *history, c *client) *load {
-	l := &load{h: h, c: c, name: "readers"}
-	l.ctx, l.cancel = context.WithCancel(context.Background())
-	t.Cleanup(l.stop)
-	for range 4 {
-		l.wg.Go(func() {
-			for l.ctx.Err() == nil {
-				l.read("", 0)
-			}
-		})
-	}
+// impatientLoad starts writers that never rest, so that some of their writes are
+// under way at any moment, and that never give up an op.
+func impatientLoad(t testing.TB, h *history, c *client, name string) *load {
+	l := newLoad(h, c, name)
+	l.pace, l.limit = 0, eventTimeout
+	l.start(t)
 	return l
 }
 

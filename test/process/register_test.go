@@ -111,3 +111,26 @@ func (c *cluster) awaitOffice(t testing.TB, ctx context.Context, old int64) int6
 	})
 	return j.Office
 }
+
+// awaitAnyActive waits until a node is the active Primary, and cluster.json names it.
+func (c *cluster) awaitAnyActive(ctx context.Context) (id string) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
+	defer cancel()
+	until(c.t, ctx, "a node is active", func(ctx context.Context) error {
+		j, err := c.readClusterJSON()
+		if err != nil {
+			return err
+		}
+		if j.Primary.NodeID == "" {
+			return errors.New("cluster.json names no Primary")
+		}
+		id = j.Primary.NodeID
+		h, err := askHealth(ctx, c.nodes[id].health, "/readyz")
+		if err == nil && !(h.Status == 200 && h.active() && h.Epoch == j.Epoch) {
+			err = fmt.Errorf("%s says %+v", id, h)
+		}
+		return err
+	})
+	return id
+}

@@ -69,8 +69,7 @@ func (w *watcher) fault(ctx context.Context, err error) {
 		w.faults = append(w.faults, err.Error())
 		w.mu.Unlock()
 	}
-	l := load{ctx: ctx}
-	l.pause()
+	rest(ctx, pace)
 }
 
 func (w *watcher) stream(ctx context.Context, c *client) error {
