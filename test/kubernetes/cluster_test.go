@@ -123,6 +123,7 @@ var explainedAlways = []harness.Explained{
 var explainedOutage = []harness.Explained{
 	{Pattern: regexp.MustCompile(`connection refused|connection reset|transport is closing|error reading from server`), Reason: "the store's port is closed"},
 	{Pattern: regexp.MustCompile(`(?i)http: Handler timeout|post-timeout activity`), Reason: "the client gave up on a request that waited for the store"},
+	{Pattern: regexp.MustCompile(`watch chan error: etcdserver: no leader`), Reason: "no Primary yet; the watch is tried again from where it was"},
 }
 
 // explainedAPIRestart are errors of a kube-apiserver that stops or starts.

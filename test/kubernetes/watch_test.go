@@ -34,7 +34,7 @@ func (c *cluster) testWatch(t *testing.T) {
 			}
 		}
 	}
-	awaitBookmark(t, maps, start.ResourceVersion)
+	c.awaitBookmark(t, maps, got[len(got)-1].revision)
 }
 
 // change creates, updates and deletes objects, and returns the events to expect.
@@ -78,18 +78,26 @@ func collect(t *testing.T, maps v1.ConfigMapInterface, from string, n int) []obs
 	return got
 }
 
-// awaitBookmark uses that a watch gets a bookmark shortly before its time is over, if it got on
-// since its start.
-func awaitBookmark(t *testing.T, maps v1.ConfigMapInterface, from string) {
+// awaitBookmark uses that a watch gets a bookmark shortly before its time is over, if something
+// was written since its start that it doesn't see.
+func (c *cluster) awaitBookmark(t *testing.T, maps v1.ConfigMapInterface, from string) {
 	t.Helper()
 	seconds := int64(5)
 	w, err := maps.Watch(t.Context(), metav1.ListOptions{ResourceVersion: from, AllowWatchBookmarks: true, TimeoutSeconds: &seconds})
 	check(t, err)
 	defer w.Stop()
+	elsewhere := c.client.CoreV1().ConfigMaps(metav1.NamespaceDefault)
+	made, err := elsewhere.Create(t.Context(), configMap("unseen-after-"+from, ""), metav1.CreateOptions{})
+	check(t, err)
 	for e := range w.ResultChan() {
-		if e.Type == watch.Bookmark {
-			return
+		o, ok := e.Object.(*corev1.ConfigMap)
+		if !ok || e.Type != watch.Bookmark {
+			t.Fatalf("got %s %v", e.Type, e.Object)
 		}
+		if revisionOf(o) < revisionOf(made) {
+			t.Errorf("a bookmark at %s after a write at %s", o.ResourceVersion, made.ResourceVersion)
+		}
+		return
 	}
 	t.Error("the watch ended without a bookmark")
 }

@@ -60,7 +60,7 @@ func NewAPIServer(b Binaries, dir string, store *Store, o Options) (*APIServer, 
 		"--token-auth-file=" + tokenFile, "--authorization-mode=RBAC",
 		"--service-cluster-ip-range=10.96.0.0/16",
 		"--service-account-issuer=https://kubernetes.test", "--service-account-key-file=" + keyFile, "--service-account-signing-key-file=" + keyFile,
-		"--disable-admission-plugins=ServiceAccount", // its objects come from controllers that don't run here
+		"--disable-admission-plugins=ServiceAccount",   // its objects come from controllers that don't run here
 		"--shutdown-watch-termination-grace-period=2s", // else a stop waits a minute for open watches
 		"--event-ttl=" + o.EventTTL.String(),
 		"--etcd-compaction-interval=" + o.CompactionInterval.String(),

@@ -93,21 +93,21 @@ func NewNetsy(ctx context.Context, b Binaries, dir, etcdAPI string) (*Store, err
 			return nil, fmt.Errorf("netsyctl %v: %w\n%s", args, err, out)
 		}
 	}
-	process := func(name, path, id string, env ...string) *Process {
+	process := func(name, path, id, pair string, env ...string) *Process {
 		return &Process{
 			Name: name, Path: path, LogPath: filepath.Join(dir, name+".log"),
 			Env: append(env, "NETSY_CONFIG="+config, "NETSY_NODE_ID="+id, "NETSY_TLS_CA="+filepath.Join(certs, "ca.crt"),
-				"NETSY_TLS_CERT="+filepath.Join(certs, id+".crt"), "NETSY_TLS_KEY="+filepath.Join(certs, id+".key")),
+				"NETSY_TLS_CERT="+filepath.Join(certs, pair+".crt"), "NETSY_TLS_KEY="+filepath.Join(certs, pair+".key")),
 		}
 	}
 	return &Store{
 		Endpoint: "https://" + ports[0],
-		CA:       filepath.Join(certs, "ca.crt"), Cert: filepath.Join(certs, "kube-apiserver.crt"), Key: filepath.Join(certs, "kube-apiserver.key"),
+		CA:       filepath.Join(certs, "ca.crt"), Cert: filepath.Join(certs, "client-kube-apiserver.crt"), Key: filepath.Join(certs, "client-kube-apiserver.key"),
 		Processes: []*Process{
-			process("netsy-node", b.Node, "node-1", "NETSY_DATA_DIR="+filepath.Join(dir, "node-1"),
+			process("netsy-node", b.Node, "node-1", "node-1", "NETSY_DATA_DIR="+filepath.Join(dir, "node-1"),
 				"NETSY_BIND_CLIENT="+ports[0], "NETSY_ADVERTISE_CLIENT="+ports[0],
 				"NETSY_BIND_PEER="+ports[1], "NETSY_ADVERTISE_PEER="+ports[1], "NETSY_BIND_HEALTH="+ports[2]),
-			process("netsy-elector", b.Elector, "elector-1",
+			process("netsy-elector", b.Elector, "elector-1", "elector-elector-1",
 				"NETSY_BIND_ELECTION="+ports[3], "NETSY_ADVERTISE_ELECTION="+ports[3], "NETSY_BIND_HEALTH="+ports[4]),
 		},
 	}, nil
