@@ -27,6 +27,8 @@ func (b *fakeBackend) Primary(ctx context.Context) (Primary, error) {
 	return p, nil
 }
 
+func (b *fakeBackend) Leader() LeaderView { return nil } // no watch is opened
+
 // reign is a Primary that answers everything with err.
 type reign struct {
 	Primary
