@@ -20,6 +20,7 @@ import (
 	"github.com/netsy-io/netsy/pkg/devcluster"
 	"github.com/netsy-io/netsy/pkg/etcdapi"
 	"github.com/netsy-io/netsy/pkg/identity"
+	"github.com/netsy-io/netsy/pkg/objectstore"
 )
 
 const clusterID = "dev-cluster"
@@ -33,12 +34,18 @@ type cluster struct {
 // start runs a cluster until the test ends, and then looks for goroutines left behind.
 func start(t *testing.T, p etcdapi.Profile) *cluster {
 	t.Helper()
+	return startFaulty(t, p, nil)
+}
+
+// startFaulty is start with something between the processes and the object store.
+func startFaulty(t *testing.T, p etcdapi.Profile, wrap func(objectstore.Store) objectstore.Store) *cluster {
+	t.Helper()
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 	dir := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	c, err := devcluster.Start(ctx, devcluster.Options{Dir: dir, ClusterID: clusterID, Profile: p})
+	c, err := devcluster.Start(ctx, devcluster.Options{Dir: dir, ClusterID: clusterID, Profile: p, Wrap: wrap})
 	if err != nil {
 		t.Fatal(err)
 	}
