@@ -5,8 +5,11 @@ package process
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"regexp"
 	"testing"
 	"time"
 )
@@ -106,4 +109,24 @@ func (c *cluster) awaitActive(ctx context.Context, p *proc, id string) health {
 func (c *cluster) awaitInOffice(ctx context.Context, p *proc, id string) {
 	c.t.Helper()
 	c.awaitHealth(ctx, p, id, "/healthz", "is in office", func(h health) bool { return h.InOffice })
+}
+
+// awaitLease waits until the elector has granted read leases.
+func (c *cluster) awaitLease(ctx context.Context, elector string) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
+	defer cancel()
+	granted := regexp.MustCompile(`(?m)^netsy_elector_leases_total [1-9]`)
+	until(c.t, ctx, "a read lease is granted", func(ctx context.Context) error {
+		resp, err := healthClient.Get("http://" + c.nodes[elector].health + "/metrics")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err == nil && !granted.Match(b) {
+			err = errors.New("none is")
+		}
+		return err
+	})
 }

@@ -28,8 +28,9 @@ type load struct {
 	h      *history
 	c      *client
 	name   string
-	limit  time.Duration // of one op
-	pace   time.Duration // between two ops of a writer
+	limit  time.Duration            // of one op
+	pace   time.Duration            // between two ops of a writer
+	work   []func(id string, n int) // of one goroutine each, again and again
 	ctx    context.Context
 	cancel context.CancelFunc
 	calls  context.Context // of every op
@@ -47,6 +48,7 @@ func startLoad(t testing.TB, h *history, c *client, name string) *load {
 
 func newLoad(h *history, c *client, name string) *load {
 	l := &load{h: h, c: c, name: name, limit: opTimeout, pace: pace}
+	l.work = []func(string, int){l.create, l.create, l.createAndDelete, l.race, l.race, l.increment, l.increment, l.read}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.calls, l.cut = context.WithCancel(context.Background())
 	return l
@@ -54,7 +56,7 @@ func newLoad(h *history, c *client, name string) *load {
 
 func (l *load) start(t testing.TB) {
 	t.Cleanup(l.abort)
-	for i, work := range []func(string, int){l.create, l.create, l.createAndDelete, l.race, l.race, l.increment, l.increment, l.read} {
+	for i, work := range l.work {
 		id := fmt.Sprintf("%s-%d", l.name, i)
 		l.wg.Go(func() {
 			for n := 0; l.ctx.Err() == nil; n++ {

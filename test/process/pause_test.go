@@ -4,6 +4,7 @@ package process
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"syscall"
 	"testing"
@@ -11,65 +12,88 @@ import (
 )
 
 // TestPausedPrimary stops the Primary in the midst of writes and lets it go on only
-// after another node has been elected and has acknowledged writes of its own.
+// after the other node has been elected and has acknowledged writes of its own; then
+// the same to that one, and so on. At last the Primary dies, and the one before it
+// has to take everything from the log.
 func TestPausedPrimary(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	ctx := t.Context()
 	c.follow()
-	procs := map[string]*proc{"node-1": c.startNode("node-1"), "node-2": c.startNode("node-2")}
-	for id, p := range procs { // known to the elector from the start
-		c.awaitHealth(ctx, p, id, "/healthz", "is up", func(h health) bool { return h.OK })
+	p := pauses{cluster: c, h: newHistory(), clients: map[string]*client{}, watchers: map[string]*watcher{}}
+	p.procs = map[string]*proc{"node-1": c.startNode("node-1"), "node-2": c.startNode("node-2")}
+	for id, n := range p.procs { // known to the elector from the start
+		c.awaitHealth(ctx, n, id, "/healthz", "is up", func(h health) bool { return h.OK })
+		p.clients[id] = c.client(id)
+		p.watchers[id] = startWatcher(t, p.clients[id])
 	}
 	c.startElector("elector-1")
-	id1 := c.awaitAnyActive(ctx)
-	id2 := map[string]string{"node-1": "node-2", "node-2": "node-1"}[id1]
-	node1, node2 := procs[id1], procs[id2]
-	epoch := c.awaitActive(ctx, node1, id1).Epoch
-	h, cl1, cl2 := newHistory(), c.client(id1), c.client(id2)
-	w1, w2 := startWatcher(t, cl1), startWatcher(t, cl2)
-	l1 := impatientLoad(t, h, cl1, "a")
-	l1.more(t, ctx, 100)
+	active := c.awaitAnyActive(ctx)
+	for range rounds(t, 4) {
+		active = p.pause(ctx, active)
+	}
 
-	node1.signal(syscall.SIGSTOP)
-	paused := time.Now()
-	second := c.awaitActive(ctx, node2, id2)
-	if second.Epoch <= epoch {
-		t.Errorf("%s reigns in epoch %d, %s did in %d", id2, second.Epoch, id1, epoch)
+	before, seen := c.awaitActive(ctx, p.procs[active], active), p.h.acked.Load()
+	p.procs[active].kill()
+	p.watchers[active].stop()
+	last := other(active)
+	after := c.awaitActive(ctx, p.procs[last], last)
+	if after.Epoch <= before.Epoch || after.Revision < seen {
+		t.Errorf("%s became active in epoch %d at revision %d; before it was epoch %d, and revision %d was known", last, after.Epoch, after.Revision, before.Epoch, seen)
 	}
-	t.Logf("%s is active %v after %s was paused", id2, time.Since(paused).Round(time.Millisecond), id1)
-	l2 := startLoad(t, h, cl2, "b")
-	l2.more(t, ctx, 50)
-	l3 := impatientLoad(t, h, cl1, "c") // which comes to a door that is shut
-	l2.more(t, ctx, 50)
+	l := startLoad(t, p.h, p.clients[last], "end")
+	l.more(t, ctx, 50)
+	l.stop()
+	c.conclude(ctx, p.h, p.watchers[last], p.clients[last])
+	p.watchers[active].agrees(t, p.watchers[last])
+}
 
-	node1.signal(syscall.SIGCONT)
-	l2.more(t, ctx, 50)
-	c.awaitHealth(ctx, node1, id1, "/healthz", "is no longer Primary", func(h health) bool { return h.PrimaryState == "PRIMARY_STATE_REPLICA" })
-	if !c.refusesReads(ctx, cl1) {
-		t.Errorf("%s answered a linearizable read though it is not the Primary", id1)
-	}
-	l1.abort()
-	l3.abort()
+// pauses is a cluster of two nodes.
+type pauses struct {
+	*cluster
+	h        *history
+	procs    map[string]*proc
+	clients  map[string]*client
+	watchers map[string]*watcher
+	paused   int
+}
 
-	// The successor dies; the first has to take everything from the log before it
-	// reigns again, and the watches on it go on where they were.
-	l2.stop()
-	seen := h.acked.Load()
-	node2.kill()
-	third := c.awaitActive(ctx, node1, id1)
-	if third.Epoch <= second.Epoch {
-		t.Errorf("%s reigns in epoch %d, %s did in %d", id1, third.Epoch, id2, second.Epoch)
+func other(node string) string {
+	return map[string]string{"node-1": "node-2", "node-2": "node-1"}[node]
+}
+
+// pause has active deposed while it is paused, and returns its successor.
+func (p *pauses) pause(ctx context.Context, active string) (successor string) {
+	p.t.Helper()
+	p.paused++
+	name := func(s string) string { return fmt.Sprintf("%s%d", s, p.paused) }
+	successor = other(active)
+	node, epoch := p.procs[active], p.awaitActive(ctx, p.procs[active], active).Epoch
+	under := impatientLoad(p.t, p.h, p.clients[active], name("under-way"))
+	under.more(p.t, ctx, 100)
+	p.awaitLease(ctx, "elector-1") // that the paused node must not use
+
+	p.freeze(p.t, ctx, node)
+	began := time.Now()
+	if got := p.awaitActive(ctx, p.procs[successor], successor).Epoch; got <= epoch {
+		p.t.Errorf("%s reigns in epoch %d, %s did in %d", successor, got, active, epoch)
 	}
-	if third.Revision < seen {
-		t.Errorf("%s became active at revision %d, but %d was known", id1, third.Revision, seen)
+	p.t.Logf("%s is active %v after %s was paused", successor, time.Since(began).Round(time.Millisecond), active)
+	next := startLoad(p.t, p.h, p.clients[successor], name("next"))
+	next.more(p.t, ctx, 50)
+	late := impatientLoad(p.t, p.h, p.clients[active], name("late")) // which comes to a door that is shut
+	next.more(p.t, ctx, 50)
+
+	node.signal(syscall.SIGCONT)
+	next.more(p.t, ctx, 50)
+	p.awaitHealth(ctx, node, active, "/healthz", "is no longer Primary", func(h health) bool { return h.PrimaryState == "PRIMARY_STATE_REPLICA" })
+	if !p.refusesReads(ctx, p.clients[active]) {
+		p.t.Errorf("%s answered a linearizable read though it is not the Primary", active)
 	}
-	l4 := startLoad(t, h, cl1, "d")
-	l4.more(t, ctx, 50)
-	l4.stop()
-	w2.stop()
-	c.conclude(ctx, h, w1, cl1)
-	w2.agrees(t, w1)
+	under.abort()
+	late.abort()
+	next.stop()
+	return successor
 }
 
 // impatientLoad starts writers that never rest, so that some of their writes are
@@ -77,6 +101,7 @@ func TestPausedPrimary(t *testing.T) {
 func impatientLoad(t testing.TB, h *history, c *client, name string) *load {
 	l := newLoad(h, c, name)
 	l.pace, l.limit = 0, eventTimeout
+	l.work = append(l.work, l.read, l.read, l.read, l.read)
 	l.start(t)
 	return l
 }

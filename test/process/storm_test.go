@@ -3,6 +3,7 @@
 package process
 
 import (
+	"context"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -42,7 +43,7 @@ func TestStorm(t *testing.T) {
 	}
 	loads[0].more(t, ctx, 50)
 	for round := range rounds(t, 12) {
-		s.event(t, round)
+		s.event(t, ctx, round)
 		// A fault lasts for a random while, from far below to beyond the time in which
 		// another Primary is elected.
 		<-time.After(time.Duration(s.rnd.Int64N(int64(2 * priorTimeout))))
@@ -70,7 +71,7 @@ func (s *storm) start(id string) {
 func isNode(id string) bool { return id == "node-1" || id == "node-2" }
 
 // event mends a member or, as often, does something new to one that is well.
-func (s *storm) event(t testing.TB, round int) {
+func (s *storm) event(t testing.TB, ctx context.Context, round int) {
 	well, ill := s.members()
 	if len(well) == 0 || len(ill) > 0 && s.rnd.IntN(2) == 0 {
 		id := ill[s.rnd.IntN(len(ill))]
@@ -83,7 +84,7 @@ func (s *storm) event(t testing.TB, round int) {
 	if j, err := s.readClusterJSON(); err == nil && s.rnd.IntN(2) == 0 && slices.Contains(well, j.Primary.NodeID) {
 		id = j.Primary.NodeID
 	}
-	t.Logf("round %d: %s %s, revision %d was known", round, id, s.harm(id), s.h.acked.Load())
+	t.Logf("round %d: %s %s, revision %d was known", round, id, s.harm(t, ctx, id), s.h.acked.Load())
 }
 
 // members returns who runs and who doesn't.
@@ -98,10 +99,10 @@ func (s *storm) members() (well, ill []string) {
 	return well, ill
 }
 
-func (s *storm) harm(id string) (what string) {
+func (s *storm) harm(t testing.TB, ctx context.Context, id string) (what string) {
 	p := s.procs[id]
 	if s.rnd.IntN(2) == 0 {
-		p.signal(syscall.SIGSTOP)
+		s.freeze(t, ctx, p)
 		s.paused[id] = true
 		return "paused"
 	}
