@@ -34,7 +34,8 @@ func run(ctx context.Context, args []string) error {
 nodes' peer ports. They keep nothing: any of them can be killed at any time.
 
    NETSY_CONFIG=/etc/netsy/cluster.jsonc NETSY_NODE_ID=elector-1 \
-   NETSY_TLS_CA=ca.crt NETSY_TLS_CERT=elector-1.crt NETSY_TLS_KEY=elector-1.key netsy-elector
+   NETSY_TLS_CA=certs/ca.crt NETSY_TLS_CERT=certs/elector-elector-1.crt \
+   NETSY_TLS_KEY=certs/elector-elector-1.key netsy-elector
 
 It stops on SIGTERM or Ctrl-C and gives its office back at once. Exit status 0
 after such a stop, 1 after any failure.`,

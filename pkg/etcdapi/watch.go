@@ -91,10 +91,13 @@ func (s *WatchServer) leader(ctx context.Context) (<-chan struct{}, error) {
 	if v := md.Get(rpctypes.MetadataRequireLeaderKey); len(v) == 0 || v[0] != rpctypes.MetadataHasLeader {
 		return nil, nil
 	}
-	if !s.o.Leader.HasLeader() {
+	lost := s.o.Leader.Lost()
+	select {
+	case <-lost:
 		return nil, rpctypes.ErrGRPCNoLeader
+	default:
+		return lost, nil // there is one, or it may be back before anybody minds
 	}
-	return s.o.Leader.Lost(), nil
 }
 
 // send is the only caller of g.Send.

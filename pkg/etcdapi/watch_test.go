@@ -174,7 +174,7 @@ func TestWatchThroughGRPC(t *testing.T) {
 	w.create(&pb.WatchCreateRequest{Key: []byte("/"), RangeEnd: []byte("0"), StartRevision: 2})
 	w.create(&pb.WatchCreateRequest{Key: []byte("/a"), StartRevision: 3, PrevKv: true})
 	w.expect("0@5 created=true canceled=false compact=0", "0@5 created=false canceled=true compact=3",
-		"1@5 created=true canceled=false compact=0", "1@5 created=false canceled=false compact=0 /a=1(0) /a=2(1) /a=3(2)")
+		"1@5 created=true canceled=false compact=0", "1@5 created=false canceled=false compact=0 /a=1() /a=2(1) /a=3(2)")
 	r.put("/b", "x")
 	must(t, w.Send(&pb.WatchRequest{RequestUnion: &pb.WatchRequest_ProgressRequest{ProgressRequest: &pb.WatchProgressRequest{}}}))
 	w.expect("-1@6 created=false canceled=false compact=0")

@@ -13,7 +13,8 @@ import (
 // operations of the branch they choose, in order, each seeing those before it. The
 // change is nil if nothing was written. Errors, after which nothing has changed:
 // ErrKeyNotFound, ErrCompacted, ErrFutureRev, ErrUnsupported, ErrDisk (a range at an
-// old revision: the one thing here that may read the disk).
+// old revision: the one thing here that may read the disk), that of the stamp's
+// LeaseValid.
 func (w *Working) Txn(req *etcdserverpb.TxnRequest, stamp Stamp) (*etcdserverpb.TxnResponse, *Change, error) {
 	if err := checkTxn(req); err != nil {
 		return nil, nil, err
@@ -23,7 +24,7 @@ func (w *Working) Txn(req *etcdserverpb.TxnRequest, stamp Stamp) (*etcdserverpb.
 	if resp.Succeeded {
 		ops = req.Success
 	}
-	old, err := w.prepare(ops)
+	old, err := w.prepare(ops, stamp)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -64,11 +65,16 @@ func (w *Working) covered(c *etcdserverpb.Compare) []*mvccpb.KeyValue {
 // prepare does everything that can fail, before anything is changed: it checks puts
 // against the state before the branch, as etcd does, and reads the ranges at old
 // revisions, which the branch's own writes don't touch. Their answers come by index.
-func (w *Working) prepare(ops []*etcdserverpb.RequestOp) (map[int]*etcdserverpb.RangeResponse, error) {
+func (w *Working) prepare(ops []*etcdserverpb.RequestOp, stamp Stamp) (map[int]*etcdserverpb.RangeResponse, error) {
 	var old map[int]*etcdserverpb.RangeResponse
 	for i, op := range ops {
-		if p := op.GetRequestPut(); p != nil && (p.IgnoreValue || p.IgnoreLease) && get(w.tree, p.Key) == nil {
-			return nil, ErrKeyNotFound
+		if p := op.GetRequestPut(); p != nil {
+			if (p.IgnoreValue || p.IgnoreLease) && get(w.tree, p.Key) == nil {
+				return nil, ErrKeyNotFound
+			}
+			if err := stamp.checkLease(p.Lease); err != nil {
+				return nil, err
+			}
 		}
 		r := op.GetRequestRange()
 		if r == nil || r.Revision == 0 {
@@ -112,7 +118,7 @@ func (w *Working) apply(op *etcdserverpb.RequestOp, old *etcdserverpb.RangeRespo
 		resp.Header.Revision = int64(w.rev) // as of now, whenever it was read
 		return &etcdserverpb.ResponseOp{Response: &etcdserverpb.ResponseOp_ResponseRange{ResponseRange: resp}}, nil, nil
 	case *etcdserverpb.RequestOp_RequestPut:
-		resp, ch, err := w.Put(r.RequestPut, stamp)
+		resp, ch, err := w.put(r.RequestPut, stamp)
 		return &etcdserverpb.ResponseOp{Response: &etcdserverpb.ResponseOp_ResponsePut{ResponsePut: resp}}, ch, err
 	case *etcdserverpb.RequestOp_RequestDeleteRange:
 		resp, ch, err := w.DeleteRange(r.RequestDeleteRange, stamp)

@@ -17,6 +17,17 @@ type Stamp struct {
 	Epoch    record.Epoch
 	LeaderID string
 	Now      time.Time
+
+	// LeaseValid says whether a key may be given a lease, by returning nil. If it is
+	// nil itself, any lease is good.
+	LeaseValid func(id int64) error
+}
+
+func (s Stamp) checkLease(id int64) error {
+	if id == 0 || s.LeaseValid == nil {
+		return nil
+	}
+	return s.LeaseValid(id)
 }
 
 // Change is what one write did: the record to commit and the event to send once it
@@ -103,11 +114,20 @@ func (w *Working) Apply(r *record.Record) *mvccpb.Event {
 	return ev
 }
 
-// Put writes a key. Errors, after which nothing has changed: ErrKeyNotFound, ErrUnsupported.
+// Put writes a key. Errors, after which nothing has changed: ErrKeyNotFound,
+// ErrUnsupported, that of the stamp's LeaseValid.
 func (w *Working) Put(req *etcdserverpb.PutRequest, stamp Stamp) (*etcdserverpb.PutResponse, *Change, error) {
 	if err := checkPut(req); err != nil {
 		return nil, nil, err
 	}
+	if err := stamp.checkLease(req.Lease); err != nil {
+		return nil, nil, err
+	}
+	return w.put(req, stamp)
+}
+
+// put is Put of a request that was checked.
+func (w *Working) put(req *etcdserverpb.PutRequest, stamp Stamp) (*etcdserverpb.PutResponse, *Change, error) {
 	prev := get(w.tree, req.Key)
 	value, lease := req.Value, req.Lease
 	if (req.IgnoreValue || req.IgnoreLease) && prev == nil {

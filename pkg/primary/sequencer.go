@@ -99,7 +99,7 @@ func (r *Reign) evaluate(b *batch, p *proposal, w *mvcc.Working) {
 	if b.empty() {
 		b.opened = now
 	}
-	result, change, err := p.eval(w, mvcc.Stamp{Epoch: r.cfg.Epoch, LeaderID: r.cfg.NodeID, Now: now})
+	result, change, err := p.eval(w, mvcc.Stamp{Epoch: r.cfg.Epoch, LeaderID: r.cfg.NodeID, Now: now, LeaseValid: r.leases.Valid})
 	// Errors wait for the commit as results do: they too tell what the tentative
 	// state looked like.
 	b.add(p, outcome{result: result, err: err}, change)

@@ -12,9 +12,6 @@ import (
 // at most one mutation a branch, no reserved keys.
 func (r *Reign) Txn(ctx context.Context, req *pb.TxnRequest) (*pb.TxnResponse, error) {
 	v, err := r.propose(ctx, func(w *mvcc.Working, s mvcc.Stamp) (any, *mvcc.Change, error) {
-		if err := r.checkLeases(req); err != nil {
-			return nil, nil, err
-		}
 		resp, change, err := w.Txn(req, s)
 		return resp, change, err
 	})
@@ -27,9 +24,6 @@ func (r *Reign) Txn(ctx context.Context, req *pb.TxnRequest) (*pb.TxnResponse, e
 // Put evaluates and commits one put.
 func (r *Reign) Put(ctx context.Context, req *pb.PutRequest) (*pb.PutResponse, error) {
 	v, err := r.propose(ctx, func(w *mvcc.Working, s mvcc.Stamp) (any, *mvcc.Change, error) {
-		if err := r.checkLease(req); err != nil {
-			return nil, nil, err
-		}
 		resp, change, err := w.Put(req, s)
 		return resp, change, err
 	})
@@ -65,26 +59,4 @@ func (r *Reign) expire(ctx context.Context, key []byte, leaseID int64) error {
 		return nil, w.DeleteIfLease(key, leaseID, s), nil
 	})
 	return err
-}
-
-// checkLeases refuses a transaction that would attach a key to a lease which does
-// not exist (any more), in whichever branch, as etcd does before it runs.
-func (r *Reign) checkLeases(req *pb.TxnRequest) error {
-	for _, ops := range [][]*pb.RequestOp{req.Success, req.Failure} {
-		for _, op := range ops {
-			if put := op.GetRequestPut(); put != nil {
-				if err := r.checkLease(put); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
-func (r *Reign) checkLease(put *pb.PutRequest) error {
-	if put.Lease == 0 {
-		return nil
-	}
-	return r.leases.Valid(put.Lease)
 }

@@ -33,11 +33,21 @@ func (h *Hub) catchUp() {
 
 // step is one read for a lagging watch.
 type step struct {
-	from, to record.Revision // inclusive
-	recent   []revision      // out of the ring, else from history
-	inRing   bool
-	batch    batch
-	err      error
+	from, to  record.Revision // inclusive
+	recent    []revision      // out of the ring, else from history
+	inRing    bool
+	compacted record.Revision // as of when the step was planned
+	batch     batch
+	err       error
+}
+
+// visible is e as a watch may see it: of an event at the compaction revision the
+// previous value counts as gone, whether it is still at hand or not, as in etcd.
+func (st *step) visible(rev record.Revision, e event) event {
+	if rev <= st.compacted {
+		e.full = e.bare
+	}
+	return e
 }
 
 // plan chooses w's next read. ok is false if there is nothing to read now.
@@ -67,7 +77,7 @@ func (h *Hub) plan(w *watcher) (st step, ok bool) {
 }
 
 func (h *Hub) stepLocked(from record.Revision) step {
-	st := step{from: from, to: h.rev, inRing: h.ring.covers(from)}
+	st := step{from: from, to: h.rev, inRing: h.ring.covers(from), compacted: h.compacted}
 	if !st.inRing {
 		st.to = min(h.rev, from+record.Revision(h.opts.ChunkRevisions)-1)
 		h.opts.Metrics.steps.WithLabelValues("history").Inc()
@@ -93,7 +103,7 @@ func (h *Hub) read(w *watcher, st *step) {
 		r := &st.recent[i]
 		for _, e := range r.events {
 			if w.span.contains(string(e.full.Kv.Key)) {
-				w.take(&st.batch, r.rev, e)
+				w.take(&st.batch, r.rev, st.visible(r.rev, e))
 			}
 		}
 		if !drained(st.batch.load, h.queued) {
@@ -113,7 +123,7 @@ func (h *Hub) readHistory(w *watcher, st *step) {
 		prev = rev
 		for _, ev := range evs {
 			if w.span.contains(string(ev.Kv.Key)) && !record.IsReserved(ev.Kv.Key) {
-				w.take(&st.batch, rev, newEvent(ev))
+				w.take(&st.batch, rev, st.visible(rev, newEvent(ev)))
 			}
 		}
 		if !drained(st.batch.load, h.queued) {

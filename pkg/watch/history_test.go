@@ -15,14 +15,15 @@ var errModelCompacted = errors.New("model: compacted")
 
 // store is the reference: every revision since the beginning, and a History.
 type store struct {
-	mu      sync.Mutex
-	rev     record.Revision
-	compact record.Revision
-	events  []*mvccpb.Event // all, in order
-	live    map[string]*mvccpb.KeyValue
-	fail    error             // what Events answers, if set
-	gate    func()            // called at the start of Events, if set
-	calls   []record.Revision // from of each call of Events
+	mu          sync.Mutex
+	rev         record.Revision
+	compact     record.Revision
+	compactions map[record.Revision]bool // all there ever were
+	events      []*mvccpb.Event          // all, in order
+	live        map[string]*mvccpb.KeyValue
+	fail        error             // what Events answers, if set
+	gate        func()            // called at the start of Events, if set
+	calls       []record.Revision // from of each call of Events
 }
 
 func newStore() *store { return &store{live: map[string]*mvccpb.KeyValue{}} }
@@ -72,6 +73,10 @@ func (s *store) setCompact(rev record.Revision) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.compact = rev
+	if s.compactions == nil {
+		s.compactions = map[record.Revision]bool{}
+	}
+	s.compactions[rev] = true
 }
 
 // forget compacts at rev for good.
