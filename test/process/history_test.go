@@ -36,12 +36,11 @@ type history struct {
 	ops   []op
 	stale []string // reads that were older than what had been acknowledged before they began
 
-	acked   atomic.Int64 // the highest revision acknowledged to, or read by, anyone
-	writes  atomic.Int64 // acknowledged
-	changed chan struct{}
+	acked  atomic.Int64 // the highest revision acknowledged to, or read by, anyone
+	writes atomic.Int64 // acknowledged
 }
 
-func newHistory() *history { return &history{changed: make(chan struct{}, 1)} }
+func newHistory() *history { return &history{} }
 
 func (h *history) add(o op) {
 	h.mu.Lock()
