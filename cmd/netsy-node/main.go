@@ -34,8 +34,8 @@ func run(ctx context.Context, args []string) error {
 elector to make one of the nodes the Primary. Certificates: netsyctl cert --help.
 
    NETSY_CONFIG=/etc/netsy/cluster.jsonc NETSY_NODE_ID=node-1 \
-   NETSY_TLS_CA=certs/ca.crt NETSY_TLS_CERT=certs/node-node-1.crt \
-   NETSY_TLS_KEY=certs/node-node-1.key netsy-node --with-elector
+   NETSY_TLS_CA=certs/ca.crt NETSY_TLS_CERT=certs/node-1.crt \
+   NETSY_TLS_KEY=certs/node-1.key netsy-node --with-elector
 
 It stops on SIGTERM or Ctrl-C, after answering what it has taken. Exit status 0
 after such a stop, 1 after any failure.`,

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 )
@@ -37,13 +36,12 @@ func (c *cluster) readClusterJSON() (j clusterJSON, err error) {
 
 // follower looks at cluster.json all the time and holds what it sees against the
 // rules: seq, office and epoch never go back, one Primary an epoch.
-type follower struct {
-	mu     sync.Mutex
+type follower struct { // of its goroutine alone until that has ended
 	faults []string
 	seen   int
 }
 
-func (c *cluster) follow() *follower {
+func (c *cluster) follow() {
 	f := &follower{}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -59,7 +57,6 @@ func (c *cluster) follow() *follower {
 		}
 		c.t.Logf("%d versions of cluster.json seen", f.seen)
 	})
-	return f
 }
 
 func (f *follower) run(ctx context.Context, c *cluster) {
