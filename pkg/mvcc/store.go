@@ -50,6 +50,7 @@ func (o *Options) setDefaults() error {
 type Store struct {
 	log     hclog.Logger
 	metrics *Metrics
+	dir     string
 
 	lock    *os.File
 	writeDB *sql.DB
@@ -81,7 +82,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err := o.setDefaults(); err != nil {
 		return nil, err
 	}
-	s := &Store{log: o.Logger, metrics: o.Metrics}
+	s := &Store{log: o.Logger, metrics: o.Metrics, dir: o.Dir}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {

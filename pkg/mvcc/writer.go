@@ -157,10 +157,13 @@ func (s *Store) poison(cause error) error {
 	return err
 }
 
-// CheckWritable stores something that changes nothing: nil says that the disk takes
-// writes (again).
+// CheckWritable says, by returning nil, that the disk takes writes (again): there is
+// room for a batch, and something that changes nothing was stored.
 func (s *Store) CheckWritable(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := checkFree(s.dir); err != nil {
 		return err
 	}
 	return s.write("check", func(w *writer, _ *durable) error {
