@@ -118,7 +118,7 @@ func (s *Store) objects(ctx context.Context, prefix, startAfter string, page int
 	if startAfter != "" {
 		q.StartOffset = s.prefix + startAfter
 	}
-	b := s.bucket.Retryer(storage.WithPolicy(storage.RetryIdempotent), storage.WithMaxAttempts(readAttempts))
+	b := s.bucket.Retryer(retryReads...)
 	it := b.Objects(ctx, q)
 	it.PageInfo().MaxSize = page
 	return it

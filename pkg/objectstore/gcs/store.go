@@ -9,12 +9,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/storage"
+	"google.golang.org/api/googleapi"
 	"google.golang.org/api/option"
 
 	"github.com/netsy-io/netsy/pkg/objectstore"
@@ -112,7 +114,16 @@ func (s *Store) String() string {
 
 // forRead is the handle of an object whose requests the library retries.
 func (s *Store) forRead(key string) *storage.ObjectHandle {
-	return s.bucket.Object(s.prefix+key).Retryer(storage.WithPolicy(storage.RetryIdempotent), storage.WithMaxAttempts(readAttempts))
+	return s.bucket.Object(s.prefix + key).Retryer(retryReads...)
+}
+
+// retryReads lets the library repeat reads, but not those that no repetition can help.
+var retryReads = []storage.RetryOption{
+	storage.WithPolicy(storage.RetryIdempotent), storage.WithMaxAttempts(readAttempts),
+	storage.WithErrorFunc(func(err error) bool {
+		var ae *googleapi.Error
+		return storage.ShouldRetry(err) && !(errors.As(err, &ae) && ae.Code == http.StatusNotImplemented)
+	}),
 }
 
 // forWrite is the handle of an object for one conditional request.
