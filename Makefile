@@ -50,6 +50,7 @@ test-kubernetes: ## Run a real kube-apiserver on Netsy.
 lint: ## go vet, staticcheck and gofmt, in every module.
 	@test -z "$$(gofmt -l cmd pkg test)" || { echo "gofmt is needed on:"; gofmt -l cmd pkg test; exit 1; }
 	go vet ./...
+	go mod tidy -diff
 	go tool -modfile=tools/go.mod staticcheck ./...
 	@for m in test/*/go.mod; do echo "go vet $$(dirname $$m)"; (cd $$(dirname $$m) && go vet ./...) || exit 1; done
 
