@@ -181,7 +181,7 @@ func TestValid(t *testing.T) {
 		if err := p.e.Valid(id); err != nil {
 			t.Error(err)
 		}
-		time.Sleep(1)
+		time.Sleep(1 * time.Nanosecond)
 		synctest.Wait()
 		if err := p.e.Valid(id); !errors.Is(err, ErrLeaseNotFound) {
 			t.Errorf("got %v", err)

@@ -22,10 +22,6 @@ func newKeyRange(key, rangeEnd []byte) keyRange {
 // single says whether the range is exactly one key.
 func single(rangeEnd []byte) bool { return len(rangeEnd) == 0 }
 
-func (r keyRange) contains(key []byte) bool {
-	return bytes.Compare(key, r.key) >= 0 && !r.past(key)
-}
-
 // past says whether key lies beyond the range.
 func (r keyRange) past(key []byte) bool {
 	return !r.open && bytes.Compare(key, r.end) >= 0
