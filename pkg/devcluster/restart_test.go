@@ -2,7 +2,10 @@ package devcluster_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -162,5 +165,44 @@ func TestCompactionSurvivesRestart(t *testing.T) {
 	}
 	if ev := next(); string(ev.Kv.Value) != "3" || ev.PrevKv == nil || string(ev.PrevKv.Value) != "2" {
 		t.Fatalf("the first event after it comes whole: %v", ev)
+	}
+}
+
+// A damaged local file is set aside, and everything comes back from the bucket.
+func TestDamagedFileIsSetAside(t *testing.T) {
+	for name, damage := range map[string]func(path string) error{
+		"garbage": func(path string) error {
+			return os.WriteFile(path, []byte("this is no database, and it is long enough"), 0o600)
+		},
+		"truncated": func(path string) error { return os.Truncate(path, 5000) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			c, conn := begin(t, dir)
+			rev := put(t, conn, "k", "v", 0)
+			before := c.Node(0).Incarnation()
+			end(t, c, conn)
+			file := filepath.Join(dir, "node-1", "netsy.db")
+			for _, suffix := range []string{"-wal", "-shm"} {
+				if err := os.Remove(file + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+					t.Fatal(err)
+				}
+			}
+			if err := damage(file); err != nil {
+				t.Fatal(err)
+			}
+			c, conn = begin(t, dir)
+			defer end(t, c, conn)
+			r, err := pb.NewKVClient(conn).Range(t.Context(), &pb.RangeRequest{Key: []byte("k")})
+			if err != nil || len(r.Kvs) != 1 || r.Kvs[0].ModRevision != rev {
+				t.Fatal(r, err)
+			}
+			if c.Node(0).Incarnation() == before {
+				t.Fatal("the new file is the same incarnation")
+			}
+			if aside, err := filepath.Glob(file + ".aside-*"); err != nil || len(aside) == 0 {
+				t.Fatal("the damaged file is gone: ", err)
+			}
+		})
 	}
 }

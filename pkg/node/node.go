@@ -60,33 +60,50 @@ func New(ctx context.Context, o Options) (*Node, error) {
 	return n, nil
 }
 
-// open opens the data directory and registers it. A directory that is older than
-// its own registration (a disk image was rolled back) is set aside: what it
-// promised may be forgotten, so it must not be taken for the one that promised.
-func (n *Node) open(ctx context.Context) error {
-	for {
-		st, err := mvcc.Open(ctx, mvcc.Options{Dir: n.o.DataDir, ClusterID: n.o.ClusterID, NodeID: n.o.NodeID, Logger: n.log.Named("mvcc"), Metrics: n.meters.mvcc})
-		if err != nil {
-			return fmt.Errorf("node: opening the data directory %s: %w", n.o.DataDir, err)
-		}
-		err = n.register(ctx, st)
-		if err == nil {
-			n.mvcc = st
-			n.hub = watch.NewHub(st, st.Snapshot().Revision(), n.watchOptions())
-			return n.readCluster(ctx)
-		}
-		if cerr := st.Close(); cerr != nil {
-			return errors.Join(err, cerr)
-		}
-		if !errors.Is(err, registry.ErrRolledBack) {
-			return fmt.Errorf("node: registering as %q: %w", n.o.NodeID, err)
-		}
-		aside, serr := mvcc.SetAside(n.o.DataDir)
-		if serr != nil {
-			return errors.Join(err, serr)
-		}
-		n.log.Error("the data directory is older than its registration; it was set aside and a new one begins", "event", "data_set_aside", "path", aside, "error", err)
+// open opens the data directory, registers the node and learns what is known.
+func (n *Node) open(ctx context.Context) (err error) {
+	if n.mvcc, err = n.openStore(ctx); err != nil {
+		return err
 	}
+	n.hub = watch.NewHub(n.mvcc, n.mvcc.Snapshot().Revision(), n.watchOptions())
+	if err := n.readCluster(ctx); err != nil {
+		n.hub.Close(nil)
+		return errors.Join(err, n.mvcc.Close())
+	}
+	return nil
+}
+
+// openStore opens the data directory and registers it. One that can't be trusted is
+// set aside, once, for a new one: a new incarnation, which loads everything from the
+// object log and whose word isn't taken for that of the one before it.
+func (n *Node) openStore(ctx context.Context) (*mvcc.Store, error) {
+	st, err := n.tryStore(ctx)
+	if !untrusted(err) {
+		return st, err
+	}
+	aside, serr := mvcc.SetAside(n.o.DataDir)
+	if serr != nil {
+		return nil, errors.Join(err, serr)
+	}
+	n.log.Error("the local copy can't be trusted; it was set aside and a new one begins", "event", "data_set_aside", "path", aside, "error", err)
+	return n.tryStore(ctx)
+}
+
+// untrusted: the file is damaged, or older than its own registration (a disk image
+// was rolled back), so that what it promised may be forgotten.
+func untrusted(err error) bool {
+	return errors.Is(err, mvcc.ErrCorrupt) || errors.Is(err, registry.ErrRolledBack)
+}
+
+func (n *Node) tryStore(ctx context.Context) (*mvcc.Store, error) {
+	st, err := mvcc.Open(ctx, mvcc.Options{Dir: n.o.DataDir, ClusterID: n.o.ClusterID, NodeID: n.o.NodeID, Logger: n.log.Named("mvcc"), Metrics: n.meters.mvcc})
+	if err != nil {
+		return nil, fmt.Errorf("node: opening the data directory %s: %w", n.o.DataDir, err)
+	}
+	if err := n.register(ctx, st); err != nil {
+		return nil, errors.Join(fmt.Errorf("node: registering as %q: %w", n.o.NodeID, err), st.Close())
+	}
+	return st, nil
 }
 
 func (n *Node) watchOptions() watch.Options {

@@ -50,7 +50,7 @@ func newProxy(t *testing.T, target, socket string) *proxy {
 		}
 	}
 	reverse := &httputil.ReverseProxy{
-		Transport: transport,
+		Transport: patient{transport},
 		// The Host header stays: it is part of a request's signature.
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = u.Scheme, u.Host, r.In.Host
