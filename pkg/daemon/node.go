@@ -29,12 +29,17 @@ func RunNode(ctx context.Context, p *config.Process, withElector bool, log hclog
 	}
 	electors := &electorClient{d: d}
 	defer func() { err = errors.Join(err, electors.close()) }()
-	n, err := d.newNode(ctx, electors.members)
+	health, err := listen(d.BindHealth)
 	if err != nil {
 		return err
 	}
+	n, err := d.newNode(ctx, electors.members)
+	if err != nil {
+		return errors.Join(err, closeAll(health))
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return n.Run(ctx) })
+	g.Go(func() error { return serveHTTP(ctx, health[0], n.HealthHandler()) })
 	g.Go(func() error { return d.watchCertificates(ctx) })
 	if withElector {
 		// The data directory is locked, so no other process lives under this name:
@@ -53,7 +58,7 @@ func (d *process) newNode(ctx context.Context, members node.MembersFunc) (*node.
 	if err != nil {
 		return nil, err
 	}
-	ls, err := listen(d.BindClient, d.BindPeer, d.BindHealth)
+	ls, err := listen(d.BindClient, d.BindPeer)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +68,7 @@ func (d *process) newNode(ctx context.Context, members node.MembersFunc) (*node.
 	}
 	n, err := node.New(ctx, node.Options{
 		ClusterID: d.Cluster.ClusterID, NodeID: d.NodeID, Version: version.String(), DataDir: d.DataDir, Store: d.store,
-		Client: ls[0], Peer: ls[1], Health: ls[2],
+		Client: ls[0], Peer: ls[1],
 		AdvertiseClient: []string{"https://" + d.AdvertiseClient}, AdvertisePeer: []string{"https://" + d.AdvertisePeer},
 		ClientServer: clientOpts, PeerServer: peerOpts,
 		Profile: etcdapi.Profile(d.Cluster.EtcdAPI), HeartbeatInterval: d.Cluster.HeartbeatInterval,

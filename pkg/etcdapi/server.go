@@ -45,7 +45,6 @@ type Backend interface {
 
 // LeaderView is what a watch stream needs to know of leadership.
 type LeaderView interface {
-	HasLeader() bool
 	// Lost returns a channel that is closed once the present leader has been gone
 	// for as long as clients are to be spared the news.
 	Lost() <-chan struct{}

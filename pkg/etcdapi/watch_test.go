@@ -37,26 +37,11 @@ type watchRig struct {
 	leader  fakeLeader
 }
 
-type fakeLeader struct {
-	mu   sync.Mutex
-	has  bool
-	lost chan struct{}
-}
-
-func (l *fakeLeader) HasLeader() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.has
-}
+type fakeLeader struct{ lost chan struct{} }
 
 func (l *fakeLeader) Lost() <-chan struct{} { return l.lost }
 
-func (l *fakeLeader) lose() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.has = false
-	close(l.lost)
-}
+func (l *fakeLeader) lose() { close(l.lost) }
 
 func newWatchRig(t *testing.T, o watch.Options) *watchRig {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
@@ -65,7 +50,7 @@ func newWatchRig(t *testing.T, o watch.Options) *watchRig {
 	t.Cleanup(func() { must(t, store.Close()) })
 	_, err = store.Serve(t.Context(), 1)
 	must(t, err)
-	r := &watchRig{t: t, store: store, leader: fakeLeader{has: true, lost: make(chan struct{})}}
+	r := &watchRig{t: t, store: store, leader: fakeLeader{lost: make(chan struct{})}}
 	r.working, err = store.NewWorking(t.Context())
 	must(t, err)
 	seal := record.EpochStart(1, 1, "n", record.KeyState{}, time.Now())

@@ -1,11 +1,8 @@
 package node
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -17,9 +14,9 @@ import (
 	"github.com/netsy-io/netsy/pkg/watch"
 )
 
-// serveHealth answers /healthz (the process works), /readyz (it can serve reads
-// and writes) and /metrics, without TLS, until ctx ends.
-func (n *Node) serveHealth(ctx context.Context) error {
+// HealthHandler answers /healthz (the process works), /readyz (it can serve reads
+// and writes) and /metrics.
+func (n *Node) HealthHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { n.answer(w, n.fatal() == nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -27,13 +24,7 @@ func (n *Node) serveHealth(ctx context.Context) error {
 		n.answer(w, health == pb.Health_HEALTH_HEALTHY && n.state.HasLeader())
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.o.Metrics, promhttp.HandlerOpts{}))
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() { srv.Close() })
-	defer stop()
-	if err := srv.Serve(n.o.Health); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return mux
 }
 
 func (n *Node) answer(w http.ResponseWriter, ok bool) {

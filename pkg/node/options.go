@@ -27,7 +27,7 @@ type Options struct {
 	Store             objectstore.Store
 
 	// Listeners; Run closes them. Advertised URLs go into nodes/{id}.json.
-	Client, Peer, Health     net.Listener // Health may be nil
+	Client, Peer             net.Listener
 	AdvertiseClient          []string
 	AdvertisePeer            []string
 	ClientServer, PeerServer []grpc.ServerOption // credentials and interceptors
@@ -43,7 +43,7 @@ type Options struct {
 	Members MembersFunc
 
 	Logger  hclog.Logger
-	Metrics *prometheus.Registry // served at /metrics of Health
+	Metrics *prometheus.Registry // served at /metrics of HealthHandler
 }
 
 // Defaults of Options, those of the cluster file.

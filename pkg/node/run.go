@@ -41,9 +41,6 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	g.Go(serve(client, n.o.Client))
 	g.Go(serve(peer, n.o.Peer))
-	if n.o.Health != nil {
-		g.Go(func() error { defer stopped(); return n.serveHealth(stop) })
-	}
 	g.Go(func() error { return n.checkDisk(stop) })
 	g.Go(func() error {
 		defer stopped()
