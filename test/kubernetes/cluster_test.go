@@ -117,6 +117,8 @@ func keepLogs(t *testing.T, from, to string) {
 // explainedAlways are errors that kube-apiserver logs on etcd too.
 var explainedAlways = []harness.Explained{
 	{Pattern: regexp.MustCompile(`namespaces \\*"kube-system\\*" not found`), Reason: "the first start is still creating it; tried again"},
+	{Pattern: regexp.MustCompile(`"Failed to (watch|list)" err="(failed to list [^:]*: )?Get \\"https://127\.0\.0\.1:\d+/.*(context canceled|connection refused|EOF)"`),
+		Reason: "every test ends with stopping it, and its informers, which ask itself over HTTPS, end with it"},
 }
 
 // explainedOutage are errors while the store is away. None of them may say that data is wrong.
