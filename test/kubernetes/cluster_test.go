@@ -126,7 +126,7 @@ var explainedOutage = []harness.Explained{
 	{Pattern: regexp.MustCompile(`connection refused|connection reset|transport is closing|error reading from server`), Reason: "the store's port is closed"},
 	{Pattern: regexp.MustCompile(`(?i)http: Handler timeout|post-timeout activity`), Reason: "the client gave up on a request that waited for the store"},
 	{Pattern: regexp.MustCompile(`watch chan error: etcdserver: no leader`), Reason: "no Primary yet; the watch is tried again from where it was"},
-	{Pattern: regexp.MustCompile(`not an metav1.Status: .*etcdserver: (no leader|leader changed|request timed out)$`), Reason: "no Primary yet; the client is told that its request failed"},
+	{Pattern: regexp.MustCompile(`not an metav1.Status: .*etcdserver: (no leader|leader changed|request timed out)("|$)`), Reason: "no Primary yet; the client is told that its request failed"},
 }
 
 // explainedAPIRestart are errors of a kube-apiserver that stops or starts.
