@@ -66,23 +66,28 @@ func (s *Store) TruncateAfter(ctx context.Context, rev record.Revision) error {
 	s.publishMu.Lock() // nothing is published meanwhile
 	defer s.publishMu.Unlock()
 	return s.write("truncate", func(w *writer, next *durable) error {
-		if err := mayTruncate(next, s.Snapshot().Revision(), rev); err != nil {
-			return err
-		}
 		if rev >= next.tail.Revision {
-			return nil
+			return mayTruncate(next, s.Snapshot().Revision(), rev)
 		}
-		if _, err := w.conn.ExecContext(context.Background(), "DELETE FROM records WHERE pos > ?", int64(lastOf(rev))); err != nil {
-			return err
-		}
-		after, err := scanDurable(w.meta.QueryRow())
-		if err != nil {
-			return err
-		}
-		next.tail = after.tail
-		s.forgetLogged(next)
-		return nil
+		return s.truncate(w, next, rev)
 	})
+}
+
+// truncate removes what is beyond rev, within a transaction and with publishMu held.
+func (s *Store) truncate(w *writer, next *durable, rev record.Revision) error {
+	if err := mayTruncate(next, s.Snapshot().Revision(), rev); err != nil {
+		return err
+	}
+	if _, err := w.conn.ExecContext(context.Background(), "DELETE FROM records WHERE pos > ?", int64(lastOf(rev))); err != nil {
+		return err
+	}
+	after, err := scanDurable(w.meta.QueryRow())
+	if err != nil {
+		return err
+	}
+	next.tail = after.tail
+	s.forgetLogged(next)
+	return nil
 }
 
 // mayTruncate: what readers have seen and what compaction has relied on stays.

@@ -86,6 +86,16 @@ func (e *OrderError) Error() string {
 	return fmt.Sprintf("mvcc: record %v.%d can't follow %v: %s", e.Got, e.Sub, e.After, e.Why)
 }
 
+// DivergedError: what was taken for common to two copies is not in this one.
+type DivergedError struct {
+	Agreed record.Pos
+	Held   record.Pos // zero: nothing
+}
+
+func (e *DivergedError) Error() string {
+	return fmt.Sprintf("mvcc: %v is not in this copy, which holds %v there", e.Agreed, e.Held)
+}
+
 // TruncateError: removing would take away revisions that are published or compacted.
 type TruncateError struct {
 	Revision record.Revision

@@ -1,6 +1,11 @@
 package mvcc
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+
+	"github.com/netsy-io/netsy/pkg/record"
+)
 
 // Snapshot returns the published state: the newest committed one. It takes no lock.
 func (s *Store) Snapshot() *Snapshot { return s.published.Load() }
@@ -19,5 +24,31 @@ func (s *Store) Publish(sn *Snapshot) error {
 	}
 	s.published.Store(sn)
 	s.metrics.observePublished(sn)
+	if s.publication != nil {
+		close(s.publication)
+		s.publication = nil
+	}
+	return nil
+}
+
+// AwaitPublished returns once the published revision is rev or later, or ctx ends.
+func (s *Store) AwaitPublished(ctx context.Context, rev record.Revision) error {
+	for s.Snapshot().rev < rev {
+		s.publishMu.Lock()
+		if s.Snapshot().rev >= rev {
+			s.publishMu.Unlock()
+			return nil
+		}
+		if s.publication == nil {
+			s.publication = make(chan struct{})
+		}
+		next := s.publication
+		s.publishMu.Unlock()
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	return nil
 }

@@ -66,9 +66,12 @@ type Store struct {
 	published atomic.Pointer[Snapshot]
 	pins      pins
 	publishMu sync.Mutex // publishing, and copying the published tree
-	poisoned  atomic.Pointer[error]
-	closed    atomic.Bool
-	size      atomic.Pointer[fileSize]
+
+	publication chan struct{} // closed at the next publication; nil while nobody waits. Guarded by publishMu.
+
+	poisoned atomic.Pointer[error]
+	closed   atomic.Bool
+	size     atomic.Pointer[fileSize]
 
 	ctx    context.Context // ends with Close; for work that no caller's context bounds
 	cancel context.CancelFunc

@@ -50,26 +50,44 @@ type Working struct {
 // NewWorking makes the state at the end of the stored history: the published
 // snapshot and all records stored beyond it. At start that is the whole history.
 func (s *Store) NewWorking(ctx context.Context) (*Working, error) {
+	return s.newWorking(ctx, s.Tail().Revision)
+}
+
+// NewWorkingAt makes the state at rev, which is stored and known to be committed: the
+// published snapshot and the records from there to rev. It is where a replica goes
+// on applying what is committed.
+func (s *Store) NewWorkingAt(ctx context.Context, rev record.Revision) (*Working, error) {
+	if tail := s.Tail().Revision; rev > tail {
+		return nil, fmt.Errorf("%w: revision %d, stored up to %d", ErrNotStored, rev, tail)
+	}
+	return s.newWorking(ctx, rev)
+}
+
+func (s *Store) newWorking(ctx context.Context, to record.Revision) (*Working, error) {
 	s.publishMu.Lock() // Copy marks both trees
 	base := s.Snapshot()
 	w := &Working{store: s, tree: base.tree.Copy(), rev: base.rev, undo: undoLog{floor: base.rev}}
 	s.publishMu.Unlock()
-	if err := w.load(ctx); err != nil {
+	if err := w.load(ctx, to); err != nil {
 		return nil, fmt.Errorf("mvcc: load state: %w", err)
 	}
 	return w, nil
 }
 
-// load replays what is stored beyond the present state. It is one transaction: were
-// a tombstone purged between two, the put before it would stand.
-func (w *Working) load(ctx context.Context) error {
+// load replays what is stored beyond the present state, up to to. It is one
+// transaction: were a tombstone purged between two, the put before it would stand.
+func (w *Working) load(ctx context.Context, to record.Revision) error {
 	return w.store.read(ctx, "load state", func(tx *sql.Tx) error {
 		stored, err := readDurable(ctx, tx)
 		if err != nil {
 			return err
 		}
-		for from := w.rev + 1; from <= stored.tail.Revision; {
-			p, err := readPiece(ctx, tx, from, stored.tail.Revision, everything)
+		to = max(to, w.rev)
+		if to < stored.purged {
+			return fmt.Errorf("%w: revision %d, superseded records are gone up to %d", ErrCompacted, to, stored.purged)
+		}
+		for from := w.rev + 1; from <= to; {
+			p, err := readPiece(ctx, tx, from, to, everything)
 			if err != nil {
 				return err
 			}
@@ -82,9 +100,10 @@ func (w *Working) load(ctx context.Context) error {
 			w.undo.forget(w.rev)
 			from = p.next
 		}
-		if w.rev < stored.tail.Revision {
-			return fmt.Errorf("%w: history ends at revision %d, not %d", ErrCorrupt, w.rev, stored.tail.Revision)
+		if w.rev < to && to > stored.purged {
+			return fmt.Errorf("%w: history ends at revision %d, not %d", ErrCorrupt, w.rev, to)
 		}
+		w.rev = to
 		return nil
 	})
 }
