@@ -208,7 +208,7 @@ func (x ForwardError_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ForwardError_Kind.Descriptor instead.
 func (ForwardError_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{27, 0}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{28, 0}
 }
 
 // Pos identifies a record and everything before it.
@@ -1490,7 +1490,8 @@ type Append struct {
 	Records            [][]byte               `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // netsy.Record with its crc, whole revisions, right after those before
 	CommittedRevision  int64                  `protobuf:"varint,2,opt,name=committed_revision,json=committedRevision,proto3" json:"committed_revision,omitempty"`
 	CompactionRevision int64                  `protobuf:"varint,3,opt,name=compaction_revision,json=compactionRevision,proto3" json:"compaction_revision,omitempty"`
-	Round              uint64                 `protobuf:"varint,4,opt,name=round,proto3" json:"round,omitempty"` // to be named in a receipt sent after it
+	Round              uint64                 `protobuf:"varint,4,opt,name=round,proto3" json:"round,omitempty"`  // to be named in a receipt sent after it
+	Logged             *Logged                `protobuf:"bytes,5,opt,name=logged,proto3" json:"logged,omitempty"` // how far the object log has come
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -1553,6 +1554,67 @@ func (x *Append) GetRound() uint64 {
 	return 0
 }
 
+func (x *Append) GetLogged() *Logged {
+	if x != nil {
+		return x.Logged
+	}
+	return nil
+}
+
+// Logged: everything up to pos is in the object log, the last of it in the chunk
+// that begins at first.
+type Logged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	First         int64                  `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
+	Pos           *Pos                   `protobuf:"bytes,2,opt,name=pos,proto3" json:"pos,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Logged) Reset() {
+	*x = Logged{}
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Logged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Logged) ProtoMessage() {}
+
+func (x *Logged) ProtoReflect() protoreflect.Message {
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Logged.ProtoReflect.Descriptor instead.
+func (*Logged) Descriptor() ([]byte, []int) {
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Logged) GetFirst() int64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *Logged) GetPos() *Pos {
+	if x != nil {
+		return x.Pos
+	}
+	return nil
+}
+
 type Behind struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1561,7 +1623,7 @@ type Behind struct {
 
 func (x *Behind) Reset() {
 	*x = Behind{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[22]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1573,7 +1635,7 @@ func (x *Behind) String() string {
 func (*Behind) ProtoMessage() {}
 
 func (x *Behind) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[22]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1586,7 +1648,7 @@ func (x *Behind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Behind.ProtoReflect.Descriptor instead.
 func (*Behind) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{22}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{23}
 }
 
 type ForwardRequest struct {
@@ -1608,7 +1670,7 @@ type ForwardRequest struct {
 
 func (x *ForwardRequest) Reset() {
 	*x = ForwardRequest{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[23]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1620,7 +1682,7 @@ func (x *ForwardRequest) String() string {
 func (*ForwardRequest) ProtoMessage() {}
 
 func (x *ForwardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[23]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1633,7 +1695,7 @@ func (x *ForwardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardRequest.ProtoReflect.Descriptor instead.
 func (*ForwardRequest) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{23}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ForwardRequest) GetId() uint64 {
@@ -1759,7 +1821,7 @@ type ReadIndexRequest struct {
 
 func (x *ReadIndexRequest) Reset() {
 	*x = ReadIndexRequest{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[24]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1771,7 +1833,7 @@ func (x *ReadIndexRequest) String() string {
 func (*ReadIndexRequest) ProtoMessage() {}
 
 func (x *ReadIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[24]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1784,7 +1846,7 @@ func (x *ReadIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndexRequest.ProtoReflect.Descriptor instead.
 func (*ReadIndexRequest) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{24}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{25}
 }
 
 type ForwardResponse struct {
@@ -1803,7 +1865,7 @@ type ForwardResponse struct {
 
 func (x *ForwardResponse) Reset() {
 	*x = ForwardResponse{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[25]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1815,7 +1877,7 @@ func (x *ForwardResponse) String() string {
 func (*ForwardResponse) ProtoMessage() {}
 
 func (x *ForwardResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[25]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1828,7 +1890,7 @@ func (x *ForwardResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardResponse.ProtoReflect.Descriptor instead.
 func (*ForwardResponse) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{25}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ForwardResponse) GetId() uint64 {
@@ -1919,7 +1981,7 @@ type LeaseGranted struct {
 
 func (x *LeaseGranted) Reset() {
 	*x = LeaseGranted{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[26]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1931,7 +1993,7 @@ func (x *LeaseGranted) String() string {
 func (*LeaseGranted) ProtoMessage() {}
 
 func (x *LeaseGranted) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[26]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1944,7 +2006,7 @@ func (x *LeaseGranted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseGranted.ProtoReflect.Descriptor instead.
 func (*LeaseGranted) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{26}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LeaseGranted) GetId() int64 {
@@ -1972,7 +2034,7 @@ type ForwardError struct {
 
 func (x *ForwardError) Reset() {
 	*x = ForwardError{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[27]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1984,7 +2046,7 @@ func (x *ForwardError) String() string {
 func (*ForwardError) ProtoMessage() {}
 
 func (x *ForwardError) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[27]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1997,7 +2059,7 @@ func (x *ForwardError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardError.ProtoReflect.Descriptor instead.
 func (*ForwardError) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{27}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ForwardError) GetKind() ForwardError_Kind {
@@ -2105,12 +2167,16 @@ const file_netsy_peer_v1_peer_proto_rawDesc = "" +
 	"\amessage\"I\n" +
 	"\tAgreement\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\x06R\x06stream\x12$\n" +
-	"\x03pos\x18\x02 \x01(\v2\x12.netsy.peer.v1.PosR\x03pos\"\x98\x01\n" +
+	"\x03pos\x18\x02 \x01(\v2\x12.netsy.peer.v1.PosR\x03pos\"\xc7\x01\n" +
 	"\x06Append\x12\x18\n" +
 	"\arecords\x18\x01 \x03(\fR\arecords\x12-\n" +
 	"\x12committed_revision\x18\x02 \x01(\x03R\x11committedRevision\x12/\n" +
 	"\x13compaction_revision\x18\x03 \x01(\x03R\x12compactionRevision\x12\x14\n" +
-	"\x05round\x18\x04 \x01(\x04R\x05round\"\b\n" +
+	"\x05round\x18\x04 \x01(\x04R\x05round\x12-\n" +
+	"\x06logged\x18\x05 \x01(\v2\x15.netsy.peer.v1.LoggedR\x06logged\"D\n" +
+	"\x06Logged\x12\x14\n" +
+	"\x05first\x18\x01 \x01(\x03R\x05first\x12$\n" +
+	"\x03pos\x18\x02 \x01(\v2\x12.netsy.peer.v1.PosR\x03pos\"\b\n" +
 	"\x06Behind\"\x9a\x02\n" +
 	"\x0eForwardRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12#\n" +
@@ -2189,7 +2255,7 @@ func file_netsy_peer_v1_peer_proto_rawDescGZIP() []byte {
 }
 
 var file_netsy_peer_v1_peer_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_netsy_peer_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_netsy_peer_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_netsy_peer_v1_peer_proto_goTypes = []any{
 	(Health)(0),                      // 0: netsy.peer.v1.Health
 	(PrimaryState)(0),                // 1: netsy.peer.v1.PrimaryState
@@ -2216,12 +2282,13 @@ var file_netsy_peer_v1_peer_proto_goTypes = []any{
 	(*FollowResponse)(nil),           // 22: netsy.peer.v1.FollowResponse
 	(*Agreement)(nil),                // 23: netsy.peer.v1.Agreement
 	(*Append)(nil),                   // 24: netsy.peer.v1.Append
-	(*Behind)(nil),                   // 25: netsy.peer.v1.Behind
-	(*ForwardRequest)(nil),           // 26: netsy.peer.v1.ForwardRequest
-	(*ReadIndexRequest)(nil),         // 27: netsy.peer.v1.ReadIndexRequest
-	(*ForwardResponse)(nil),          // 28: netsy.peer.v1.ForwardResponse
-	(*LeaseGranted)(nil),             // 29: netsy.peer.v1.LeaseGranted
-	(*ForwardError)(nil),             // 30: netsy.peer.v1.ForwardError
+	(*Logged)(nil),                   // 25: netsy.peer.v1.Logged
+	(*Behind)(nil),                   // 26: netsy.peer.v1.Behind
+	(*ForwardRequest)(nil),           // 27: netsy.peer.v1.ForwardRequest
+	(*ReadIndexRequest)(nil),         // 28: netsy.peer.v1.ReadIndexRequest
+	(*ForwardResponse)(nil),          // 29: netsy.peer.v1.ForwardResponse
+	(*LeaseGranted)(nil),             // 30: netsy.peer.v1.LeaseGranted
+	(*ForwardError)(nil),             // 31: netsy.peer.v1.ForwardError
 }
 var file_netsy_peer_v1_peer_proto_depIdxs = []int32{
 	0,  // 0: netsy.peer.v1.NodeState.health:type_name -> netsy.peer.v1.Health
@@ -2241,33 +2308,35 @@ var file_netsy_peer_v1_peer_proto_depIdxs = []int32{
 	3,  // 14: netsy.peer.v1.Hello.tail:type_name -> netsy.peer.v1.Pos
 	23, // 15: netsy.peer.v1.FollowResponse.agreement:type_name -> netsy.peer.v1.Agreement
 	24, // 16: netsy.peer.v1.FollowResponse.append:type_name -> netsy.peer.v1.Append
-	25, // 17: netsy.peer.v1.FollowResponse.behind:type_name -> netsy.peer.v1.Behind
+	26, // 17: netsy.peer.v1.FollowResponse.behind:type_name -> netsy.peer.v1.Behind
 	3,  // 18: netsy.peer.v1.Agreement.pos:type_name -> netsy.peer.v1.Pos
-	27, // 19: netsy.peer.v1.ForwardRequest.read_index:type_name -> netsy.peer.v1.ReadIndexRequest
-	29, // 20: netsy.peer.v1.ForwardResponse.lease:type_name -> netsy.peer.v1.LeaseGranted
-	30, // 21: netsy.peer.v1.ForwardResponse.error:type_name -> netsy.peer.v1.ForwardError
-	2,  // 22: netsy.peer.v1.ForwardError.kind:type_name -> netsy.peer.v1.ForwardError.Kind
-	6,  // 23: netsy.peer.v1.Peer.Heartbeats:input_type -> netsy.peer.v1.HeartbeatReply
-	8,  // 24: netsy.peer.v1.Peer.PrepareEpoch:input_type -> netsy.peer.v1.PrepareEpochRequest
-	11, // 25: netsy.peer.v1.Peer.PushClusterState:input_type -> netsy.peer.v1.ClusterState
-	13, // 26: netsy.peer.v1.Peer.GetNodeState:input_type -> netsy.peer.v1.GetNodeStateRequest
-	17, // 27: netsy.peer.v1.Peer.RemoveVoter:input_type -> netsy.peer.v1.RemoveVoterRequest
-	19, // 28: netsy.peer.v1.Peer.Follow:input_type -> netsy.peer.v1.FollowRequest
-	26, // 29: netsy.peer.v1.Peer.Forward:input_type -> netsy.peer.v1.ForwardRequest
-	15, // 30: netsy.peer.v1.Election.ListMembers:input_type -> netsy.peer.v1.ListMembersRequest
-	5,  // 31: netsy.peer.v1.Peer.Heartbeats:output_type -> netsy.peer.v1.Heartbeat
-	9,  // 32: netsy.peer.v1.Peer.PrepareEpoch:output_type -> netsy.peer.v1.PrepareEpochResponse
-	12, // 33: netsy.peer.v1.Peer.PushClusterState:output_type -> netsy.peer.v1.PushClusterStateResponse
-	4,  // 34: netsy.peer.v1.Peer.GetNodeState:output_type -> netsy.peer.v1.NodeState
-	18, // 35: netsy.peer.v1.Peer.RemoveVoter:output_type -> netsy.peer.v1.RemoveVoterResponse
-	22, // 36: netsy.peer.v1.Peer.Follow:output_type -> netsy.peer.v1.FollowResponse
-	28, // 37: netsy.peer.v1.Peer.Forward:output_type -> netsy.peer.v1.ForwardResponse
-	16, // 38: netsy.peer.v1.Election.ListMembers:output_type -> netsy.peer.v1.ListMembersResponse
-	31, // [31:39] is the sub-list for method output_type
-	23, // [23:31] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	25, // 19: netsy.peer.v1.Append.logged:type_name -> netsy.peer.v1.Logged
+	3,  // 20: netsy.peer.v1.Logged.pos:type_name -> netsy.peer.v1.Pos
+	28, // 21: netsy.peer.v1.ForwardRequest.read_index:type_name -> netsy.peer.v1.ReadIndexRequest
+	30, // 22: netsy.peer.v1.ForwardResponse.lease:type_name -> netsy.peer.v1.LeaseGranted
+	31, // 23: netsy.peer.v1.ForwardResponse.error:type_name -> netsy.peer.v1.ForwardError
+	2,  // 24: netsy.peer.v1.ForwardError.kind:type_name -> netsy.peer.v1.ForwardError.Kind
+	6,  // 25: netsy.peer.v1.Peer.Heartbeats:input_type -> netsy.peer.v1.HeartbeatReply
+	8,  // 26: netsy.peer.v1.Peer.PrepareEpoch:input_type -> netsy.peer.v1.PrepareEpochRequest
+	11, // 27: netsy.peer.v1.Peer.PushClusterState:input_type -> netsy.peer.v1.ClusterState
+	13, // 28: netsy.peer.v1.Peer.GetNodeState:input_type -> netsy.peer.v1.GetNodeStateRequest
+	17, // 29: netsy.peer.v1.Peer.RemoveVoter:input_type -> netsy.peer.v1.RemoveVoterRequest
+	19, // 30: netsy.peer.v1.Peer.Follow:input_type -> netsy.peer.v1.FollowRequest
+	27, // 31: netsy.peer.v1.Peer.Forward:input_type -> netsy.peer.v1.ForwardRequest
+	15, // 32: netsy.peer.v1.Election.ListMembers:input_type -> netsy.peer.v1.ListMembersRequest
+	5,  // 33: netsy.peer.v1.Peer.Heartbeats:output_type -> netsy.peer.v1.Heartbeat
+	9,  // 34: netsy.peer.v1.Peer.PrepareEpoch:output_type -> netsy.peer.v1.PrepareEpochResponse
+	12, // 35: netsy.peer.v1.Peer.PushClusterState:output_type -> netsy.peer.v1.PushClusterStateResponse
+	4,  // 36: netsy.peer.v1.Peer.GetNodeState:output_type -> netsy.peer.v1.NodeState
+	18, // 37: netsy.peer.v1.Peer.RemoveVoter:output_type -> netsy.peer.v1.RemoveVoterResponse
+	22, // 38: netsy.peer.v1.Peer.Follow:output_type -> netsy.peer.v1.FollowResponse
+	29, // 39: netsy.peer.v1.Peer.Forward:output_type -> netsy.peer.v1.ForwardResponse
+	16, // 40: netsy.peer.v1.Election.ListMembers:output_type -> netsy.peer.v1.ListMembersResponse
+	33, // [33:41] is the sub-list for method output_type
+	25, // [25:33] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_netsy_peer_v1_peer_proto_init() }
@@ -2285,7 +2354,7 @@ func file_netsy_peer_v1_peer_proto_init() {
 		(*FollowResponse_Append)(nil),
 		(*FollowResponse_Behind)(nil),
 	}
-	file_netsy_peer_v1_peer_proto_msgTypes[23].OneofWrappers = []any{
+	file_netsy_peer_v1_peer_proto_msgTypes[24].OneofWrappers = []any{
 		(*ForwardRequest_Txn)(nil),
 		(*ForwardRequest_Put)(nil),
 		(*ForwardRequest_DeleteRange)(nil),
@@ -2293,7 +2362,7 @@ func file_netsy_peer_v1_peer_proto_init() {
 		(*ForwardRequest_Compact)(nil),
 		(*ForwardRequest_ReadIndex)(nil),
 	}
-	file_netsy_peer_v1_peer_proto_msgTypes[25].OneofWrappers = []any{
+	file_netsy_peer_v1_peer_proto_msgTypes[26].OneofWrappers = []any{
 		(*ForwardResponse_Response)(nil),
 		(*ForwardResponse_Lease)(nil),
 		(*ForwardResponse_Revision)(nil),
@@ -2305,7 +2374,7 @@ func file_netsy_peer_v1_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_netsy_peer_v1_peer_proto_rawDesc), len(file_netsy_peer_v1_peer_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   28,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
