@@ -201,13 +201,34 @@ func setDurability(o object, d Durability) {
 	if err != nil {
 		inner = object{} // there was none: a new document
 	}
-	if d.Voters == nil {
-		d.Voters = []NodeRef{}
-	}
 	inner.set("mode", d.Mode)
 	inner.set("quorum", d.Quorum)
 	if !slices.Equal(have.Voters, d.Voters) || inner["voters"] == nil {
-		inner.set("voters", d.Voters)
+		inner.set("voters", votersAsTheyWere(inner["voters"], d.Voters))
 	}
 	o.set("durability", inner)
+}
+
+// votersAsTheyWere gives the JSON of each voter: of those that stay, that which is
+// there.
+func votersAsTheyWere(had json.RawMessage, voters []NodeRef) []json.RawMessage {
+	var raws []json.RawMessage
+	_ = json.Unmarshal(had, &raws) // no list: nothing to keep
+	known := make(map[NodeRef]json.RawMessage, len(raws))
+	for _, raw := range raws {
+		var ref NodeRef
+		if json.Unmarshal(raw, &ref) == nil {
+			known[ref] = raw
+		}
+	}
+	out := make([]json.RawMessage, len(voters))
+	for i, v := range voters {
+		if out[i] = known[v]; out[i] == nil {
+			o := object{}
+			o.set("node_id", v.NodeID)
+			o.set("incarnation", v.Incarnation)
+			out[i] = o.bytes()
+		}
+	}
+	return out
 }

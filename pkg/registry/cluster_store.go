@@ -58,6 +58,7 @@ func (r *Registry) SwapCluster(ctx context.Context, from Cluster, fn func(*Clust
 	if err := fn(&c); err != nil {
 		return Cluster{}, err
 	}
+	c.Durability = c.Durability.Clone() // fn's voters stay the caller's own
 	if c.ClusterID != from.ClusterID || c.Origin != from.Origin || c.Seq != from.Seq || c.Epoch < from.Epoch || c.Office < from.Office {
 		return Cluster{}, fmt.Errorf("registry: %s: a change of cluster_id, origin or seq, or of epoch or office backwards, is never right", ClusterKey)
 	}

@@ -180,7 +180,7 @@ func reregister(t *testing.T, r *Registry) {
 }
 
 func TestNames(t *testing.T) {
-	c := Cluster{Primary: NodeRef{"p", "1"}, Durability: Durability{Voters: []NodeRef{{"p", "1"}, {"v", "1"}}}}
+	c := Cluster{Primary: NodeRef{"p", "1"}, Durability: Durability{Voters: []NodeRef{{"v", "1"}}}}
 	for ref, want := range map[NodeRef]bool{
 		{"p", "1"}: true, {"v", "1"}: true, {"p", "2"}: false, {"v", "2"}: false, {"x", "1"}: false, {}: false,
 	} {
