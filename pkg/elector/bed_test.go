@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -72,7 +73,10 @@ type modelNode struct {
 	deaf             bool // takes no state pushed to it
 	leaseEnd         time.Time
 	changed          chan struct{}
-	promises         int // answers to PrepareEpoch
+	promises         int                // answers to PrepareEpoch
+	leaving          bool               // says that it stops on purpose
+	stuck            bool               // answers no request and sends no heartbeat, as a host that is gone without a word
+	removed          []registry.NodeRef // voters that it was asked to remove, as Primary
 }
 
 // add registers a new node, healthy and up.
@@ -144,7 +148,7 @@ func (n *modelNode) stateLocked() *peerpb.NodeState {
 	return &peerpb.NodeState{
 		NodeId: n.id, Incarnation: n.incarnation, Health: n.health, PrimaryState: n.primary,
 		StartTimeUnixNano: n.startTime, Tail: &peerpb.Pos{Epoch: int64(n.tail.Epoch), Revision: int64(n.tail.Revision)},
-		PromisedEpoch: n.promised, ServedEpoch: n.served,
+		PromisedEpoch: n.promised, ServedEpoch: n.served, Leaving: n.leaving,
 	}
 }
 
@@ -162,6 +166,8 @@ func (n *modelNode) activateLocked() {
 
 // client is the elector's way to a model node. fault, if set, may fail a call.
 type client struct {
+	peerpb.PeerClient // what electors don't call
+
 	n     *modelNode
 	fault func(call string) error
 }
@@ -169,30 +175,41 @@ type client struct {
 var errUnreachable = status.Error(codes.Unavailable, "model node: out of reach")
 
 // enter begins a call: it fails if the node can't be reached.
-func (c *client) enter(call string) error {
+func (c *client) enter(ctx context.Context, call string) error {
 	if c.fault != nil {
 		if err := c.fault(call + " " + c.n.id); err != nil {
 			return err
 		}
 	}
-	c.n.b.mu.Lock()
-	if !c.n.up {
+	for {
+		c.n.b.mu.Lock()
+		switch {
+		case !c.n.up:
+			c.n.b.mu.Unlock()
+			return errUnreachable
+		case !c.n.stuck:
+			return nil // with bed.mu held
+		}
+		changed := c.n.changed
 		c.n.b.mu.Unlock()
-		return errUnreachable
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
 	}
-	return nil // with bed.mu held
 }
 
-func (c *client) GetNodeState(context.Context, *peerpb.GetNodeStateRequest, ...grpc.CallOption) (*peerpb.NodeState, error) {
-	if err := c.enter("state"); err != nil {
+func (c *client) GetNodeState(ctx context.Context, _ *peerpb.GetNodeStateRequest, _ ...grpc.CallOption) (*peerpb.NodeState, error) {
+	if err := c.enter(ctx, "state"); err != nil {
 		return nil, err
 	}
 	defer c.n.b.mu.Unlock()
 	return c.n.stateLocked(), nil
 }
 
-func (c *client) PrepareEpoch(_ context.Context, r *peerpb.PrepareEpochRequest, _ ...grpc.CallOption) (*peerpb.PrepareEpochResponse, error) {
-	if err := c.enter("promise"); err != nil {
+func (c *client) PrepareEpoch(ctx context.Context, r *peerpb.PrepareEpochRequest, _ ...grpc.CallOption) (*peerpb.PrepareEpochResponse, error) {
+	if err := c.enter(ctx, "promise"); err != nil {
 		return nil, err
 	}
 	defer c.n.b.mu.Unlock()
@@ -209,8 +226,8 @@ func (c *client) PrepareEpoch(_ context.Context, r *peerpb.PrepareEpochRequest, 
 	return &peerpb.PrepareEpochResponse{State: n.stateLocked()}, nil
 }
 
-func (c *client) PushClusterState(_ context.Context, s *peerpb.ClusterState, _ ...grpc.CallOption) (*peerpb.PushClusterStateResponse, error) {
-	if err := c.enter("push"); err != nil {
+func (c *client) PushClusterState(ctx context.Context, s *peerpb.ClusterState, _ ...grpc.CallOption) (*peerpb.PushClusterStateResponse, error) {
+	if err := c.enter(ctx, "push"); err != nil {
 		return nil, err
 	}
 	defer c.n.b.mu.Unlock()
@@ -235,8 +252,31 @@ func (c *client) PushClusterState(_ context.Context, s *peerpb.ClusterState, _ .
 	return &peerpb.PushClusterStateResponse{}, nil
 }
 
+// RemoveVoter is the bridge: object-storage mode, and a rule without the voter.
+func (c *client) RemoveVoter(ctx context.Context, r *peerpb.RemoveVoterRequest, _ ...grpc.CallOption) (*peerpb.RemoveVoterResponse, error) {
+	if err := c.enter(ctx, "remove"); err != nil {
+		return nil, err
+	}
+	n, ref := c.n, registry.NodeRef{NodeID: r.GetNode().GetNodeId(), Incarnation: r.GetNode().GetIncarnation()}
+	me := registry.NodeRef{NodeID: n.id, Incarnation: n.incarnation}
+	isActive, epoch := n.primary == peerpb.PrimaryState_PRIMARY_STATE_ACTIVE, record.Epoch(n.served)
+	n.removed = append(n.removed, ref)
+	n.b.mu.Unlock()
+	if !isActive {
+		return nil, status.Error(codes.FailedPrecondition, "model node: not the active Primary")
+	}
+	_, err := registry.New(n.b.store, testCluster).UpdateAsPrimary(ctx, epoch, me, func(c *registry.Cluster) error {
+		c.Durability.Voters = slices.DeleteFunc(c.Durability.Voters, func(v registry.NodeRef) bool { return v == ref })
+		if len(c.Durability.Voters) < 2 {
+			c.Durability.Mode = registry.ModeObjectStorage
+		}
+		return nil
+	})
+	return &peerpb.RemoveVoterResponse{}, err
+}
+
 func (c *client) Heartbeats(ctx context.Context, _ ...grpc.CallOption) (grpc.BidiStreamingClient[peerpb.HeartbeatReply, peerpb.Heartbeat], error) {
-	if err := c.enter("heartbeats"); err != nil {
+	if err := c.enter(ctx, "heartbeats"); err != nil {
 		return nil, err
 	}
 	defer c.n.b.mu.Unlock()
@@ -258,7 +298,7 @@ func (s *beats) Recv() (*peerpb.Heartbeat, error) {
 	changed, first := s.n.changed, s.seq == 0
 	s.n.b.mu.Unlock()
 	if !first {
-		t := time.NewTimer(time.Second)
+		t := time.NewTimer(defaultHeartbeatInterval)
 		defer t.Stop()
 		select {
 		case <-s.ctx.Done():
@@ -267,7 +307,9 @@ func (s *beats) Recv() (*peerpb.Heartbeat, error) {
 		case <-changed:
 		}
 	}
-	s.n.b.mu.Lock()
+	if err := (&client{n: s.n}).enter(s.ctx, "heartbeat"); err != nil {
+		return nil, err
+	}
 	defer s.n.b.mu.Unlock()
 	n := s.n
 	if !n.up || n.incarnation != s.incarnation {
