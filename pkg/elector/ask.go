@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
+	"time"
 
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/record"
@@ -49,6 +49,9 @@ func (c *conn) ask(ctx context.Context, call func(context.Context, peerpb.PeerCl
 	}
 	c.o.e.opt.Metrics.contacts.Inc()
 	s, err := call(ctx, client)
+	if err != nil && context.Cause(ctx) == errLate {
+		err = errLate
+	}
 	if err != nil {
 		return nil, fmt.Errorf("elector: asking %s: %w", id, err)
 	}
@@ -58,26 +61,62 @@ func (c *conn) ask(ctx context.Context, call func(context.Context, peerpb.PeerCl
 	return s, nil
 }
 
+// lateGrace is how long those are waited for who haven't answered when enough have:
+// more answers improve the choice, and a node that is up answers within one fsync
+// and a round trip, but a host that is gone answers nothing until the request times out.
+const lateGrace = 250 * time.Millisecond
+
+var errLate = errors.New("no answer, and enough others gave one")
+
 // askAll asks several nodes at once and returns the answers of those that may be
-// chosen (healthy), by node id, and a reason for each of the others.
-func (o *office) askAll(conns []*conn, ask func(*conn) (*peerpb.NodeState, error)) (answers []*peerpb.NodeState, silent []error) {
+// chosen (healthy, not leaving), in the order of conns, and a reason for each of the
+// others. Once enough of them have answered it waits for the rest no longer than lateGrace.
+func (o *office) askAll(ctx context.Context, conns []*conn, enough func([]*peerpb.NodeState) bool,
+	ask func(context.Context, *conn) (*peerpb.NodeState, error)) (answers []*peerpb.NodeState, silent []error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	states, errs := make([]*peerpb.NodeState, len(conns)), make([]error, len(conns))
-	var wg sync.WaitGroup
+	done := make(chan int, len(conns))
 	for i, c := range conns {
-		wg.Go(func() { states[i], errs[i] = ask(c) })
+		go func() { // the loop below waits for each
+			if states[i], errs[i] = ask(ctx, c); errs[i] == nil {
+				errs[i] = unfit(states[i])
+			}
+			done <- i
+		}()
 	}
-	wg.Wait()
-	for i, s := range states {
-		switch {
-		case errs[i] != nil:
-			silent = append(silent, errs[i])
-		case s.Health != peerpb.Health_HEALTH_HEALTHY:
-			silent = append(silent, fmt.Errorf("elector: %s is not healthy (%v): %s", s.NodeId, s.Health, s.HealthReason))
-		default:
-			answers = append(answers, s)
+	var good []*peerpb.NodeState
+	var late *time.Timer
+	for range conns {
+		i := <-done
+		if errs[i] != nil {
+			continue
+		}
+		if good = append(good, states[i]); late == nil && enough(good) {
+			late = time.AfterFunc(lateGrace, func() { cancel(errLate) })
+			defer late.Stop()
+		}
+	}
+	for i, err := range errs {
+		if err != nil {
+			silent = append(silent, err)
+		} else {
+			answers = append(answers, states[i])
 		}
 	}
 	return answers, silent
+}
+
+// unfit says why a node can't be chosen. Its answer then doesn't count either: a
+// promise must be of a node whose history can be taken.
+func unfit(s *peerpb.NodeState) error {
+	switch {
+	case s.Health != peerpb.Health_HEALTH_HEALTHY:
+		return fmt.Errorf("elector: %s is not healthy (%v): %s", s.NodeId, s.Health, s.HealthReason)
+	case s.Leaving:
+		return fmt.Errorf("elector: %s is stopping on purpose", s.NodeId)
+	}
+	return nil
 }
 
 // all returns the connections by node id.

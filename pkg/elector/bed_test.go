@@ -25,7 +25,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const testCluster = "test-cluster"
+const (
+	testCluster = "test-cluster"
+	testLease   = defaultPrimaryPriorTimeout * 9 / 10
+)
 
 // bed is a cluster of model nodes and real electors around one store. It checks
 // that no epoch ever has two Primaries, and that none becomes active while another
@@ -365,7 +368,7 @@ type process struct {
 func (b *bed) elector(id string, change ...func(*Options)) *process {
 	opt := Options{
 		Store: b.store, ClusterID: testCluster, LeaderID: id, AdvertiseAddr: id + ":8443", Quorum: registry.QuorumMajority,
-		LeaseDuration: 3 * time.Second, Dialer: &dialer{b: b},
+		LeaseDuration: testLease, Dialer: &dialer{b: b},
 	}
 	for _, fn := range change {
 		fn(&opt)

@@ -28,13 +28,16 @@ type conn struct {
 	reg    registry.Node
 	client peerpb.PeerClient    // nil while there is none
 	state  *peerpb.NodeState    // as of the last heartbeat; nil while none is heard
+	word   *peerpb.NodeState    // as of the last heartbeat, also after the stream ended; nil before the first
+	heard  time.Time            // when the last heartbeat came, or reg was first seen
+	leaves bool                 // the last heartbeat since reg was first seen said that the node stops on purpose
 	pushed *peerpb.ClusterState // last state the node is known to have taken on this connection
 }
 
 // connect starts a connection that lives until ctx ends or close is called.
 func (o *office) connect(ctx context.Context, n registry.Node) *conn {
 	ctx, cancel := context.WithCancel(ctx)
-	c := &conn{o: o, id: n.NodeID, cancel: cancel, reg: n, ended: make(chan struct{}), notify: make(chan struct{}, 1), tried: make(chan struct{})}
+	c := &conn{o: o, id: n.NodeID, cancel: cancel, reg: n, heard: time.Now(), ended: make(chan struct{}), notify: make(chan struct{}, 1), tried: make(chan struct{})}
 	pushed := make(chan struct{})
 	o.wg.Go(func() {
 		defer close(pushed)
@@ -84,6 +87,7 @@ func (c *conn) lost() {
 	c.o.mu.Lock()
 	heard := c.state != nil
 	c.client, c.state, c.pushed = nil, nil, nil
+	c.o.lookNow = c.o.lookNow || heard && c.leaves
 	c.o.mu.Unlock()
 	if heard {
 		c.o.nudge()
@@ -134,6 +138,17 @@ func (c *conn) session(ctx context.Context) error {
 
 var errSilent = errors.New("too many heartbeats missed")
 
+// register takes the registration as it is now. A new one is a sign of life: the
+// node has started since. mu is held.
+func (c *conn) register(n registry.Node) (changed bool) {
+	if n.Ref() == c.reg.Ref() && n.StartCount == c.reg.StartCount {
+		c.reg = n
+		return false
+	}
+	c.reg, c.heard, c.leaves = n, time.Now(), false
+	return true
+}
+
 func (c *conn) registration() registry.Node {
 	c.o.mu.Lock()
 	defer c.o.mu.Unlock()
@@ -161,12 +176,11 @@ func (c *conn) hear(s *peerpb.NodeState) (lease *peerpb.ReadLease, first bool, e
 	if s == nil || s.NodeId != c.id || s.Incarnation == "" {
 		return nil, false, fmt.Errorf("the heartbeat is of node %q, not of %q: check advertise addresses", s.GetNodeId(), c.id)
 	}
-	old := c.state
-	c.state = s
+	old, now := c.state, time.Now()
+	c.state, c.word, c.heard, c.leaves = s, s, now, s.Leaving
 	if old == nil || old.Health != s.Health || old.PrimaryState != s.PrimaryState || old.Incarnation != s.Incarnation {
 		o.nudge()
 	}
-	now := time.Now()
 	if o.e.opt.LeaseDuration == 0 || !o.leases.mayGrant(o.e.lock.MayAct(), &o.cluster, s) {
 		return nil, old == nil, nil
 	}

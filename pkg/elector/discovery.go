@@ -11,11 +11,12 @@ import (
 
 // discover looks at nodes/, connects to those that are new or changed their
 // addresses, leaves those that are gone, and sees that each has a member id.
-func (o *office) discover(ctx context.Context) error {
+func (o *office) discover(ctx context.Context) (found sight, err error) {
 	nodes, problems, err := o.list.Refresh(ctx)
 	if err != nil {
-		return err
+		return found, err
 	}
+	found.damaged = len(problems) > 0
 	for _, p := range problems {
 		o.e.opt.Metrics.problems.Inc()
 		o.report(fmt.Errorf("elector: a node's registration is left out: %w", p))
@@ -26,10 +27,16 @@ func (o *office) discover(ctx context.Context) error {
 	}
 	members, err := o.ensureMembers(ctx, ids)
 	if err != nil {
-		return err
+		return found, err
 	}
-	o.follow(ctx, nodes, members)
-	return nil
+	found.changed = o.follow(ctx, nodes, members)
+	return found, nil
+}
+
+// sight is what a look at nodes/ came to.
+type sight struct {
+	changed bool // a node is new, gone, or has started since the last look
+	damaged bool // some registrations can't be understood: a node may be there that isn't seen
 }
 
 // ensureMembers assigns member ids at first sight. Only members.json names them, so
@@ -45,13 +52,15 @@ func (o *office) ensureMembers(ctx context.Context, ids []string) (registry.Memb
 	return o.e.reg.AssignMembers(ctx, ids)
 }
 
-// follow makes the set of connections that of the registered nodes.
-func (o *office) follow(ctx context.Context, nodes []registry.Node, members registry.Members) {
+// follow makes the set of connections that of the registered nodes, and says
+// whether anything is new.
+func (o *office) follow(ctx context.Context, nodes []registry.Node, members registry.Members) (changed bool) {
 	keep := map[string]registry.Node{}
 	for _, n := range nodes {
 		keep[n.NodeID] = n
 	}
 	for _, gone := range o.dropped(keep) {
+		changed = true
 		gone.close()
 	}
 	o.mu.Lock()
@@ -59,12 +68,14 @@ func (o *office) follow(ctx context.Context, nodes []registry.Node, members regi
 	o.members = members
 	for id, n := range keep {
 		if c := o.nodes[id]; c != nil {
-			c.reg = n
+			changed = c.register(n) || changed
 			continue
 		}
+		changed = true
 		o.nodes[id] = o.connect(ctx, n)
 	}
 	o.rebuild()
+	return changed
 }
 
 // dropped takes out the connections of nodes that are gone or have moved.

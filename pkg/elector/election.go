@@ -42,7 +42,16 @@ func (o *office) attempt(ctx context.Context) (outcome, error) {
 	}
 	o.closeLeases()
 	defer o.openLeases()
-	switch step := o.askPrior(ctx); step {
+	step := o.askPrior(ctx)
+	for left := o.leasesLeft(); step == Wait && left <= o.e.opt.RetryEvery; left = o.leasesLeft() {
+		// Not worth a look at everything again: the moment leases are over it goes on,
+		// and the moment the Primary is back it is asked.
+		if err := o.awaitChange(ctx, left); err != nil {
+			return waiting, err
+		}
+		step = o.askPrior(ctx)
+	}
+	switch step {
 	case Wait:
 		return waiting, nil
 	case Tell:
@@ -101,8 +110,7 @@ func (o *office) askPrior(ctx context.Context) Step {
 	seq, c := o.cluster.Seq, o.nodes[o.cluster.Primary.NodeID]
 	o.mu.Unlock()
 	if c != nil {
-		// No answer is an answer here: it means waiting for the leases.
-		p.Answer, _ = c.askState(ctx)
+		p.Answer = o.priorAnswer(ctx, c)
 	}
 	p.Told = o.told.seq == seq
 	p.Patience = p.Told && time.Since(o.told.at) < o.e.opt.PrimaryPriorTimeout
@@ -115,6 +123,38 @@ func (o *office) askPrior(ctx context.Context) Step {
 		o.leases.cleared = true
 	}
 	return step
+}
+
+// priorAnswer asks the previous Primary; nil if it gives no answer. One that said
+// in its last heartbeat that it stepped down need not be asked: it may be gone by
+// now, and what it said stays true. One that isn't heard is asked all the same,
+// but no longer than until leases are over: what it would be waited for.
+func (o *office) priorAnswer(ctx context.Context, c *conn) *peerpb.NodeState {
+	o.mu.Lock()
+	word, heard := c.word, c.state != nil
+	last := Prior{Epoch: o.cluster.Epoch, Primary: o.cluster.Primary, Answer: word}
+	left := o.leases.left(time.Now())
+	o.mu.Unlock()
+	if steppedDown(last) {
+		return word
+	}
+	if !heard {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, max(left, lateGrace))
+		defer cancel()
+	}
+	answer, err := c.askState(ctx)
+	if err != nil {
+		o.e.opt.Logger.Debug("the previous Primary gives no answer", "node_id", c.id, "reason", err)
+	}
+	return answer
+}
+
+// leasesLeft is how long read leases may still be valid.
+func (o *office) leasesLeft() time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.leases.left(time.Now())
 }
 
 // tellPrior tells a Primary that was chosen, perhaps by an elector that then died,
@@ -139,7 +179,8 @@ func (o *office) tellPrior(ctx context.Context) error {
 func (o *office) survey(ctx context.Context) ([]*conn, error) {
 	c := o.clusterNow()
 	next := c.Epoch + 1
-	answers, silent := o.askAll(o.all(), func(n *conn) (*peerpb.NodeState, error) {
+	enough := func(answers []*peerpb.NodeState) bool { return EnoughPromises(c.Durability, refsOf(answers)) }
+	answers, silent := o.askAll(ctx, o.all(), enough, func(ctx context.Context, n *conn) (*peerpb.NodeState, error) {
 		s, err := n.askState(ctx)
 		if err == nil && record.Epoch(s.PromisedEpoch) > next {
 			return nil, fmt.Errorf("elector: %s has promised epoch %d, but %s is at epoch %d: the object is older than the node; restore its newest version",
@@ -147,7 +188,7 @@ func (o *office) survey(ctx context.Context) ([]*conn, error) {
 		}
 		return s, err
 	})
-	if !EnoughPromises(c.Durability, refsOf(answers)) {
+	if !enough(answers) {
 		return nil, notEnough("to begin an election", c.Durability, answers, silent)
 	}
 	willing := make([]*conn, 0, len(answers))
@@ -186,8 +227,11 @@ func (o *office) beginReign(ctx context.Context) (registry.Cluster, error) {
 // collect is step 3: promises of the new epoch, by the durability rule as the reign
 // began with it. Heartbeats and earlier answers are not used.
 func (o *office) collect(ctx context.Context, reign registry.Cluster, willing []*conn) ([]Candidate, error) {
-	answers, silent := o.askAll(willing, func(n *conn) (*peerpb.NodeState, error) { return n.askPromise(ctx, reign.Epoch) })
-	if !EnoughPromises(reign.Durability, refsOf(answers)) {
+	enough := func(answers []*peerpb.NodeState) bool { return EnoughPromises(reign.Durability, refsOf(answers)) }
+	answers, silent := o.askAll(ctx, willing, enough, func(ctx context.Context, n *conn) (*peerpb.NodeState, error) {
+		return n.askPromise(ctx, reign.Epoch)
+	})
+	if !enough(answers) {
 		return nil, notEnough(fmt.Sprintf("promise epoch %d", reign.Epoch), reign.Durability, answers, silent)
 	}
 	cs := make([]Candidate, len(answers))

@@ -16,7 +16,7 @@ func TestSuccessorWaitsForLeasesOfItsPredecessor(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bed) {
 		n1 := b.add("node-1")
 		f := &faulty{Store: b.store}
-		e1 := b.elector("e1", func(o *Options) { o.Store, o.LeaseDuration = f, 4900*time.Millisecond })
+		e1 := b.elector("e1", func(o *Options) { o.Store, o.LeaseDuration = f, defaultPrimaryPriorTimeout-100*time.Millisecond })
 		b.awaitPrimary(n1)
 		n2 := b.add("node-2")
 		e2 := b.elector("e2", func(o *Options) {

@@ -21,15 +21,18 @@ type leaseBook struct {
 // over says whether every lease has run out: those of earlier electors, who
 // granted none after this one took office, and this one's own. A lease runs from
 // when its heartbeat was sent, so it is over timeout after it was granted.
-func (b *leaseBook) over(now time.Time) bool {
+func (b *leaseBook) over(now time.Time) bool { return b.left(now) == 0 }
+
+// left is how long it takes until over.
+func (b *leaseBook) left(now time.Time) time.Duration {
 	if b.cleared {
-		return true
+		return 0
 	}
 	last := b.office
 	if b.lastGrant.After(last) {
 		last = b.lastGrant
 	}
-	return now.Sub(last) >= b.timeout
+	return max(b.timeout-now.Sub(last), 0)
 }
 
 func (b *leaseBook) granted(now time.Time) { b.lastGrant, b.cleared = now, false }

@@ -19,6 +19,9 @@ type Metrics struct {
 	contacts  prometheus.Counter
 	leases    prometheus.Counter
 	problems  prometheus.Counter
+	nodes     *prometheus.GaugeVec
+
+	deregistrations prometheus.Counter
 }
 
 // NewMetrics makes the metrics; with a nil registerer they count for nobody.
@@ -36,11 +39,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		contacts: counter("netsy_elector_contacts_total", "Questions asked of nodes in elections."),
 		leases:   counter("netsy_elector_leases_total", "Read leases granted."),
 		problems: counter("netsy_elector_registration_problems_total", "Node registrations found damaged, each time they were."),
+		nodes: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "netsy_elector_nodes",
+			Help: "Registered nodes, by how the elector in office hears them."}, []string{"state"}),
+		deregistrations: counter("netsy_elector_deregistrations_total", "Registrations deleted of nodes that left or were gone for too long."),
 	}
 }
 
 func (m *Metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.epoch, m.elections, m.duration, m.contacts, m.leases, m.problems}
+	return []prometheus.Collector{m.epoch, m.elections, m.duration, m.contacts, m.leases, m.problems, m.nodes, m.deregistrations}
 }
 
 // enter registers the metrics. Another elector of the same process that has

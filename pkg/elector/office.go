@@ -24,8 +24,10 @@ type office struct {
 
 	// Of the loop alone.
 	list      *registry.NodeList
-	looked    time.Time // last successful look at nodes/ and cluster.json
-	unsettled bool      // a write to cluster.json has an unknown outcome
+	looked    time.Time     // last successful look at nodes/ and cluster.json
+	lookEvery time.Duration // until the next one while a Primary reigns
+	conflicts int           // in a row
+	unsettled bool          // a write to cluster.json has an unknown outcome
 	told      tidings
 	trouble   string // last failure logged, so that a lasting one is logged once
 
@@ -35,6 +37,8 @@ type office struct {
 	nodes   map[string]*conn     // by node id
 	state   *peerpb.ClusterState // what every node should know; replaced, never changed
 	leases  leaseBook
+	lookNow bool // something asks for a look that needn't wait
+	asking  bool // a Primary is being asked to remove a voter
 }
 
 // tidings remembers which Primary was told of its election, and when.
@@ -60,6 +64,7 @@ func (o *office) run(ctx context.Context) error {
 	defer o.wg.Wait()
 	defer cancel()
 	for {
+		epoch := o.cluster.Epoch // only this goroutine changes it
 		err := o.tick(ctx)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -67,24 +72,39 @@ func (o *office) run(ctx context.Context) error {
 		if err != nil && !transient(err) {
 			return err
 		}
+		if o.again(err, o.cluster.Epoch != epoch) {
+			continue
+		}
 		o.report(err)
-		if err := o.rest(ctx, err != nil); err != nil {
+		if err := o.rest(ctx, err != nil, o.cluster.Epoch != epoch); err != nil {
 			return err
 		}
 	}
 }
 
+// maxConflicts bounds the attempts that follow each other without a pause. A Primary
+// writes cluster.json now and then, which must not cost an election half a second;
+// more conflicts in a row are something else.
+const maxConflicts = 3
+
+// again says whether to try again at once: the Primary was first to write
+// cluster.json, and no epoch was used up.
+func (o *office) again(err error, epochUsed bool) bool {
+	if epochUsed || !errors.Is(err, registry.ErrConflict) {
+		o.conflicts = 0
+		return false
+	}
+	o.conflicts++
+	return o.conflicts <= maxConflicts
+}
+
 // tick does whatever is due.
 func (o *office) tick(ctx context.Context) error {
-	reigning := o.reigning()
-	if !reigning || time.Since(o.looked) >= o.e.opt.DiscoverEvery {
-		if err := o.discover(ctx); err != nil {
+	o.countNodes()
+	if reigning := o.reigning(); !reigning || o.lookDue() {
+		if err := o.look(ctx, reigning); err != nil {
 			return err
 		}
-		if err := o.readCluster(ctx); err != nil {
-			return err
-		}
-		o.looked = time.Now()
 	}
 	if o.reigning() && !o.unsettled {
 		return nil
@@ -92,17 +112,64 @@ func (o *office) tick(ctx context.Context) error {
 	return o.elect(ctx)
 }
 
-// rest waits for the next tick. Between elections it waits the full interval, even
-// if something changes: a node that flaps must not make epochs fly by.
-func (o *office) rest(ctx context.Context, failed bool) error {
-	if failed || !o.reigning() {
-		select { // first: what came in during the tick was seen by it, or will be
-		case <-o.wake:
-		default:
-		}
+// look looks at nodes/ and cluster.json, and sees to those who are gone.
+func (o *office) look(ctx context.Context, reigning bool) error {
+	o.mu.Lock()
+	o.lookNow = false
+	before := o.cluster
+	o.mu.Unlock()
+	found, err := o.discover(ctx)
+	if err != nil {
+		return err
+	}
+	if err := o.readCluster(ctx); err != nil {
+		return err
+	}
+	o.looked = time.Now()
+	// Where something changed, more may be about to: nodes that start together are
+	// found within seconds, and a cluster at peace costs little.
+	if o.lookEvery = min(2*o.lookEvery, o.e.opt.DiscoverEvery); found.changed || !reigning {
+		o.lookEvery = o.e.opt.RetryEvery
+	}
+	if found.damaged || o.unsettled {
+		return nil
+	}
+	return o.deregister(ctx, &before)
+}
+
+func (o *office) lookDue() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return time.Since(o.looked) >= o.lookEvery || o.lookNow
+}
+
+// rest waits for the next tick: until one is due or something changes. Only an
+// attempt that used up an epoch is followed by the full pause, whatever happens: a node
+// that flaps must not make epochs fly by.
+func (o *office) rest(ctx context.Context, failed, epochUsed bool) error {
+	if epochUsed {
 		return pause(ctx, o.e.opt.RetryEvery)
 	}
-	t := time.NewTimer(max(o.e.opt.DiscoverEvery-time.Since(o.looked), 0))
+	if !failed && o.reigning() {
+		return o.awaitChange(ctx, o.lookEvery-time.Since(o.looked))
+	}
+	if err := pause(ctx, changePause); err != nil {
+		return err
+	}
+	d := o.e.opt.RetryEvery - changePause
+	if left := o.leasesLeft(); left > 0 {
+		d = min(d, left)
+	}
+	return o.awaitChange(ctx, d)
+}
+
+// changePause bounds how often changes alone can make an elector without a Primary
+// look at everything again.
+const changePause = 50 * time.Millisecond
+
+// awaitChange waits for d, or less if something changes.
+func (o *office) awaitChange(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(max(d, 0))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
@@ -181,6 +248,36 @@ func (o *office) swap(ctx context.Context, fn func(*registry.Cluster)) (registry
 		o.unsettled = true
 	}
 	return c, err
+}
+
+// countNodes shows how the registered nodes are.
+func (o *office) countNodes() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	count := map[string]int{}
+	for _, n := range o.nodes {
+		count[condition(n.state)]++
+	}
+	for _, c := range conditions {
+		o.e.opt.Metrics.nodes.WithLabelValues(c).Set(float64(count[c]))
+	}
+}
+
+// conditions of a node, as the metrics have them.
+var conditions = [...]string{"healthy", "degraded", "loading", "unreachable"}
+
+// condition of a node whose last heartbeat was s; nil if it isn't heard.
+func condition(s *peerpb.NodeState) string {
+	switch {
+	case s == nil:
+		return "unreachable"
+	case s.Health == peerpb.Health_HEALTH_HEALTHY:
+		return "healthy"
+	case s.Health == peerpb.Health_HEALTH_LOADING:
+		return "loading"
+	default:
+		return "degraded"
+	}
 }
 
 // rebuild makes the state that nodes should know, and has it pushed if it differs

@@ -17,15 +17,21 @@ import (
 // LockKey is the lock object of the electors.
 const LockKey = "leader/elector.json"
 
-// Defaults of Options. Idle, an elector makes 20 requests a minute to keep its
-// lock and 12 to look at nodes/ and cluster.json.
+// Defaults of Options, those of the cluster file among them.
+//
+// Together they bound how long writes wait when a Primary dies. Killed, its streams
+// break and it counts as gone at once; gone with its host, after missedAfter, 1.25 s.
+// Either way the last lease has to run out, primary_prior_timeout after the last heartbeat
+// was answered: that is 1.5 to 2 s after the death, so the silence costs nothing
+// beside it. Then the election: one swap, one promise, one swap, and the preflight.
 const (
-	defaultHeartbeatInterval   = time.Second
-	defaultDegradationCount    = 2
-	defaultPrimaryPriorTimeout = 5 * time.Second
-	defaultRetryEvery          = 500 * time.Millisecond
-	defaultDiscoverEvery       = 10 * time.Second
-	defaultRequestTimeout      = 2 * time.Second // one fsync on a busy disk, one round trip
+	defaultHeartbeatInterval     = 500 * time.Millisecond
+	defaultDegradationCount      = 2
+	defaultPrimaryPriorTimeout   = 2 * time.Second // config.MinPrimaryPriorTimeout is 1.67 s
+	defaultDeregistrationTimeout = 3 * time.Minute
+	defaultRetryEvery            = 500 * time.Millisecond
+	defaultDiscoverEvery         = 20 * time.Second // idle: 6 requests a minute
+	defaultRequestTimeout        = 2 * time.Second  // one fsync on a busy disk, one round trip
 )
 
 // Dialer connects to nodes. The far side must prove to be the node with that id, in
@@ -53,15 +59,16 @@ type Options struct {
 	// again: elections go by what cluster.json says.
 	Quorum int
 
-	HeartbeatInterval   time.Duration
-	DegradationCount    int // missed heartbeats until a node counts as gone
-	PrimaryPriorTimeout time.Duration
-	LeaseDuration       time.Duration // shorter than PrimaryPriorTimeout; 0: no leases
-	LockRenewEvery      time.Duration // 0: leaderlock's default
-	LockTimeout         time.Duration // 0: leaderlock's default
-	RetryEvery          time.Duration // between elections, and looks at nodes/, while there is no Primary
-	DiscoverEvery       time.Duration // between looks at nodes/ and cluster.json otherwise
-	RequestTimeout      time.Duration // of one request to a node
+	HeartbeatInterval     time.Duration
+	DegradationCount      int // missed heartbeats until a node counts as gone
+	PrimaryPriorTimeout   time.Duration
+	DeregistrationTimeout time.Duration // without a heartbeat, until a node is deregistered
+	LeaseDuration         time.Duration // shorter than PrimaryPriorTimeout; 0: no leases
+	LockRenewEvery        time.Duration // 0: leaderlock's default
+	LockTimeout           time.Duration // 0: leaderlock's default
+	RetryEvery            time.Duration // between elections, and looks at nodes/, while there is no Primary; first interval of looks after a change
+	DiscoverEvery         time.Duration // between looks at nodes/ and cluster.json at peace
+	RequestTimeout        time.Duration // of one request to a node
 
 	Dialer  Dialer
 	Logger  hclog.Logger // nil: none
@@ -71,6 +78,7 @@ type Options struct {
 func (o *Options) complete() error {
 	setDefault(&o.HeartbeatInterval, defaultHeartbeatInterval)
 	setDefault(&o.PrimaryPriorTimeout, defaultPrimaryPriorTimeout)
+	setDefault(&o.DeregistrationTimeout, defaultDeregistrationTimeout)
 	setDefault(&o.RetryEvery, defaultRetryEvery)
 	setDefault(&o.DiscoverEvery, defaultDiscoverEvery)
 	setDefault(&o.RequestTimeout, defaultRequestTimeout)
@@ -84,8 +92,10 @@ func (o *Options) complete() error {
 	switch {
 	case o.Store == nil || o.ClusterID == "" || o.LeaderID == "" || o.Dialer == nil:
 		return errors.New("elector: Store, ClusterID, LeaderID and Dialer are required")
-	case min(o.HeartbeatInterval, o.PrimaryPriorTimeout, o.RetryEvery, o.DiscoverEvery, o.RequestTimeout) < 0 || o.DegradationCount < 1 || o.LeaseDuration < 0:
+	case min(o.HeartbeatInterval, o.PrimaryPriorTimeout, o.DeregistrationTimeout, o.RetryEvery, o.DiscoverEvery, o.RequestTimeout) < 0 || o.DegradationCount < 1 || o.LeaseDuration < 0:
 		return errors.New("elector: durations and counts must be positive")
+	case o.DeregistrationTimeout <= o.PrimaryPriorTimeout:
+		return fmt.Errorf("elector: deregistration_timeout %v must be longer than primary_prior_timeout, which is %v", o.DeregistrationTimeout, o.PrimaryPriorTimeout)
 	case o.LeaseDuration >= o.PrimaryPriorTimeout:
 		return fmt.Errorf("elector: read leases of %v must be shorter than primary_prior_timeout, which is %v", o.LeaseDuration, o.PrimaryPriorTimeout)
 	}

@@ -11,8 +11,9 @@ type Prior struct {
 	Epoch   record.Epoch     // of cluster.json
 	Primary registry.NodeRef // of cluster.json; zero: none chosen
 
-	// Answer is what the previous Primary said when asked just now; nil if it gave
-	// no answer. Another incarnation's answer is not its answer.
+	// Answer is what the previous Primary said when asked just now, or its last
+	// heartbeat if that said that it stepped down; nil if it gave no answer. Another
+	// incarnation's answer is not its answer.
 	Answer *peerpb.NodeState
 
 	Told     bool // this elector has told it of its election
@@ -45,11 +46,8 @@ func Judge(p Prior) Step {
 		return byLeases(p)
 	}
 	a := p.Answer
-	reigning := a.PrimaryState != peerpb.PrimaryState_PRIMARY_STATE_REPLICA
 	switch served := record.Epoch(a.ServedEpoch); {
-	case served == p.Epoch && !reigning:
-		// It stepped down or restarted. Its lease went with its reign, and it never
-		// begins the same epoch again.
+	case steppedDown(p):
 		return Go
 	case served == p.Epoch && broken(a):
 		return byLeases(p)
@@ -79,6 +77,13 @@ func byLeases(p Prior) Step {
 func answered(p Prior) bool {
 	a := p.Answer
 	return a != nil && refOf(a) == p.Primary && a.PrimaryState != peerpb.PrimaryState_PRIMARY_STATE_UNSPECIFIED
+}
+
+// steppedDown: the Primary says itself that its reign is over: it drained, gave up or
+// restarted. Its lease went with its reign, and it never begins the same epoch
+// again, so this is true for ever, however long ago it was said.
+func steppedDown(p Prior) bool {
+	return answered(p) && record.Epoch(p.Answer.ServedEpoch) == p.Epoch && p.Answer.PrimaryState == peerpb.PrimaryState_PRIMARY_STATE_REPLICA
 }
 
 // broken: a Primary that says itself that it can't do its work. Loading isn't that:

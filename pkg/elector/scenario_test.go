@@ -47,7 +47,7 @@ func TestWipedPrimary(t *testing.T) {
 		b.awaitPrimary(n)
 		b.await("a lease", func() bool { return time.Now().Before(n.leaseEnd) })
 		b.mu.Lock()
-		granted := n.leaseEnd.Add(-3 * time.Second)
+		granted := n.leaseEnd.Add(-testLease)
 		b.mu.Unlock()
 		n.kill()
 		n.wipe()
