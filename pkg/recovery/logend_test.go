@@ -33,6 +33,11 @@ func put(t testing.TB, s objectstore.Store, key string, b []byte) {
 func TestLastKey(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	sets := [][]record.Revision{nil, {1}, {2}, {1, 2}, {1, 2, 3}, {math.MaxInt64}, {1, math.MaxInt64}, {math.MaxInt64 - 1}, {1 << 62, 1<<62 + 1}}
+	dense := make([]record.Revision, 3000)
+	for i := range dense {
+		dense[i] = record.Revision(i + 1)
+	}
+	sets = append(sets, dense)
 	for range 200 {
 		var set []record.Revision
 		for rev, n := record.Revision(0), rng.IntN(40); n > 0; n-- {
@@ -114,6 +119,16 @@ func TestFindEnd(t *testing.T) {
 	put(t, s, "chunks/zzz", nil)
 	if _, err := FindEnd(t.Context(), s); err == nil || !strings.Contains(err.Error(), "chunks/zzz") {
 		t.Errorf("a foreign key: %v", err)
+	}
+}
+
+// A Primary at work adds to the log meanwhile.
+func TestFindEndOfGrowingLog(t *testing.T) {
+	s := fault.New(memstore.New(time.Now))
+	plant(t, s, 1, 1, 1)
+	s.Inject(fault.Once(fault.Ops(snapshots, "list"), fault.Hook(func(*fault.Request) { plant(t, s, 1, 2, 3) })))
+	if end, err := FindEnd(t.Context(), s); err != nil || end.Last.Revision != 4 || end.Key != objectlog.ChunkKey(2) {
+		t.Errorf("%+v, %v", end, err)
 	}
 }
 
