@@ -27,15 +27,15 @@ var fields = []field{
 	optional("storage.path_style", func(c *Cluster) *bool { return &c.Storage.PathStyle }, false, boolean(),
 		"Put the bucket into the URL's path instead of its host name, as most S3-compatible servers need."),
 
-	optional("heartbeat_interval", func(c *Cluster) *time.Duration { return &c.HeartbeatInterval }, time.Second, duration(50*time.Millisecond, 30*time.Second, false),
-		"How often each node reports to the elector."),
+	optional("heartbeat_interval", func(c *Cluster) *time.Duration { return &c.HeartbeatInterval }, 500*time.Millisecond, duration(50*time.Millisecond, 30*time.Second, false),
+		"How often each node reports to the elector, and the Primary to its followers."),
 
 	optional("elector.degradation_count", func(c *Cluster) *int { return &c.Elector.DegradationCount }, 2, integer(1, 100),
 		"Missed heartbeats after which the elector calls a node degraded."),
 	optional("elector.deregistration_timeout", func(c *Cluster) *time.Duration { return &c.Elector.DeregistrationTimeout }, 3*time.Minute, duration(time.Second, 24*time.Hour, false),
-		"How long a node must be gone before the elector removes it from the cluster. It must be longer than primary_prior_timeout."),
-	optional("elector.primary_prior_timeout", func(c *Cluster) *time.Duration { return &c.Elector.PrimaryPriorTimeout }, 5*time.Second, duration(100*time.Millisecond, 5*time.Minute, false),
-		"How long the elector waits for an unreachable Primary before it chooses another. Read leases last nine tenths of it, so it must exceed the heartbeats that may be lost: heartbeat_interval x (elector.degradation_count + 1) x 10/9."),
+		"How long a node must be gone before the elector deregisters it: the Primary stops counting it among the voters, and its registration is deleted. It registers again when it starts. It must be longer than primary_prior_timeout."),
+	optional("elector.primary_prior_timeout", func(c *Cluster) *time.Duration { return &c.Elector.PrimaryPriorTimeout }, 2*time.Second, duration(100*time.Millisecond, 5*time.Minute, false),
+		"How long the elector waits for an unreachable Primary, since it last heard it, before it chooses another: most of the time without writes when a Primary dies. Read leases last nine tenths of it, so it must exceed the heartbeats that may be lost: heartbeat_interval x (elector.degradation_count + 1) x 10/9."),
 
 	optional("replication.quorum", func(c *Cluster) *int { return &c.Replication.Quorum }, QuorumMajority, integer(-1, 63),
 		"Receipts a write needs from other voters before it is acknowledged: -1 for a majority, 0 to acknowledge by object storage only."),

@@ -13,8 +13,8 @@ const minimal = `{"cluster_id": "dev", "storage": {"provider": "s3", "bucket_nam
 const design = `{
   "cluster_id": "dev-cluster",
   "storage": {"provider": "s3", "bucket_name": "my-bucket", "key_prefix": "", "class": "STANDARD", "encryption": "provider-managed", "kms_key_id": ""},
-  "heartbeat_interval": "1s",
-  "elector": {"degradation_count": 2, "deregistration_timeout": "3m", "primary_prior_timeout": "5s"},
+  "heartbeat_interval": "500ms",
+  "elector": {"degradation_count": 2, "deregistration_timeout": "3m", "primary_prior_timeout": "2s"},
   "replication": {"quorum": -1, "degradation_count": 2, "quorum_timeout": "1s",
                   "chunk_buffer": {"threshold_size_mb": 4, "threshold_age_minutes": 1}},
   "snapshot": {"threshold_records": 10000, "threshold_size_mb": 10000, "threshold_age_minutes": 0, "retention": "1h", "keep": 3},
@@ -34,7 +34,7 @@ func TestDefaultsAreTheDesigns(t *testing.T) {
 	if *a != *b {
 		t.Errorf("the design's values\n%+v\ndiffer from the defaults\n%+v", *a, *b)
 	}
-	if a.HeartbeatInterval != time.Second || a.Replication.Quorum != QuorumMajority || a.Snapshot.Keep != 3 ||
+	if a.HeartbeatInterval != 500*time.Millisecond || a.Replication.Quorum != QuorumMajority || a.Snapshot.Keep != 3 ||
 		a.CompactionInterval != 5*time.Minute || a.EtcdAPI != APIKubernetes {
 		t.Errorf("got %+v", *a)
 	}
@@ -136,10 +136,10 @@ func TestParseRefuses(t *testing.T) {
 		{with("snapshot", `"retention": "5m"`), "snapshot.retention", "must be 10m to 8760h"},
 		// contradictions
 		{with("storage", `"kms_key_id": "alias/x"`), "storage.kms_key_id", `set that to "kms"`},
-		{with("elector", `"primary_prior_timeout": "3s"`), "elector.primary_prior_timeout", "must be at least 3.334s, so that a read lease outlives 2 lost heartbeats of 1s (got 3s)"},
+		{with("elector", `"primary_prior_timeout": "1.5s"`), "elector.primary_prior_timeout", "must be at least 1.667s, so that a read lease outlives 2 lost heartbeats of 500ms (got 1.5s)"},
 		{with("", `"heartbeat_interval": "2s"`), "elector.primary_prior_timeout", "must be at least 6.667s"},
-		{with("elector", `"degradation_count": 10`), "elector.primary_prior_timeout", "must be at least 12.223s"},
-		{with("elector", `"deregistration_timeout": "5s"`), "elector.deregistration_timeout", "must be longer than elector.primary_prior_timeout, 5s"},
+		{with("elector", `"degradation_count": 10`), "elector.primary_prior_timeout", "must be at least 6.112s"},
+		{with("elector", `"deregistration_timeout": "2s"`), "elector.deregistration_timeout", "must be longer than elector.primary_prior_timeout, 2s"},
 		{with("snapshot", `"threshold_records": 0, "threshold_size_mb": 0`), "snapshot.threshold_records", "no snapshot would ever be written"},
 		{strings.Replace(with("storage", `"encryption": "kms"`), `"s3"`, `"gcs"`, 1), "storage.kms_key_id", "must name the key"},
 		{strings.Replace(with("storage", `"region": "eu"`), `"s3"`, `"gcs"`, 1), "storage.region", `no meaning for provider "gcs"`},

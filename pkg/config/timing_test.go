@@ -43,7 +43,7 @@ func TestLeaseDuration(t *testing.T) {
 			t.Errorf("LeaseDuration(%d) = %d, want %d", p, got, want)
 		}
 	}
-	if got := Defaults().LeaseDuration(); got != 4500*time.Millisecond {
+	if got := Defaults().LeaseDuration(); got != 1800*time.Millisecond {
 		t.Errorf("default lease is %v", got)
 	}
 }

@@ -62,8 +62,9 @@ func (d *process) newElector(leaderID string, sole bool) (*elector.Elector, erro
 		Store: d.store, ClusterID: c.ClusterID, LeaderID: leaderID, SoleLeaderID: sole, AdvertiseAddr: d.AdvertiseElection, Quorum: c.Replication.Quorum,
 		HeartbeatInterval: c.HeartbeatInterval, DegradationCount: c.Elector.DegradationCount,
 		PrimaryPriorTimeout: c.Elector.PrimaryPriorTimeout, LeaseDuration: c.LeaseDuration(),
-		Dialer: peerapi.Dialer{Source: d.source, ClusterID: c.ClusterID},
-		Logger: d.log.Named("elector"), Metrics: elector.NewMetrics(d.metrics),
+		DeregistrationTimeout: c.Elector.DeregistrationTimeout,
+		Dialer:                peerapi.Dialer{Source: d.source, ClusterID: c.ClusterID},
+		Logger:                d.log.Named("elector"), Metrics: elector.NewMetrics(d.metrics),
 	})
 }
 
