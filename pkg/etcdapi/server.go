@@ -103,7 +103,7 @@ func New(o Options) *Server {
 func (s *Server) Wait() { s.watch.Wait() }
 
 // Register adds the services to g.
-func (s *Server) Register(g *grpc.Server) {
+func (s *Server) Register(g grpc.ServiceRegistrar) {
 	pb.RegisterKVServer(g, &kvServer{s})
 	pb.RegisterWatchServer(g, s.watch)
 	pb.RegisterLeaseServer(g, &leaseServer{Server: s})
