@@ -102,11 +102,16 @@ func New(o Options) *Server {
 // gRPC server first.
 func (s *Server) Wait() { s.watch.Wait() }
 
+// KV, Watch and Lease are the services by themselves, for who embeds the server.
+func (s *Server) KV() pb.KVServer       { return &kvServer{s} }
+func (s *Server) Watch() pb.WatchServer { return s.watch }
+func (s *Server) Lease() pb.LeaseServer { return &leaseServer{Server: s} }
+
 // Register adds the services to g.
-func (s *Server) Register(g grpc.ServiceRegistrar) {
-	pb.RegisterKVServer(g, &kvServer{s})
-	pb.RegisterWatchServer(g, s.watch)
-	pb.RegisterLeaseServer(g, &leaseServer{Server: s})
+func (s *Server) Register(g *grpc.Server) {
+	pb.RegisterKVServer(g, s.KV())
+	pb.RegisterWatchServer(g, s.Watch())
+	pb.RegisterLeaseServer(g, s.Lease())
 	pb.RegisterClusterServer(g, &clusterServer{Server: s})
 	pb.RegisterMaintenanceServer(g, &maintenanceServer{Server: s})
 	pb.RegisterAuthServer(g, &pb.UnimplementedAuthServer{})
