@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/identity"
+	"github.com/netsy-io/netsy/test/internal/proc"
 )
 
 // nobody is the user without any rights that tests run a process as when they are
@@ -70,7 +71,7 @@ var badStarts = []badStart{
 		n.data = data
 	}},
 	{name: "node id of another address", ran: true, say: []string{`"node-1" is registered at`, "nodes/node-1.json", "id of its own"}, spoil: func(t *testing.T, c *cluster, n *nodeSpec) {
-		n.client, n.peer, n.data = freeAddr(t), freeAddr(t), c.path("elsewhere")
+		n.client, n.peer, n.data = proc.FreeAddr(t), proc.FreeAddr(t), c.path("elsewhere")
 	}},
 	{name: "port in use", say: []string{"listening on", "address already in use"}, spoil: func(t *testing.T, c *cluster, n *nodeSpec) {
 		l, err := net.Listen("tcp", n.peer)
@@ -132,7 +133,7 @@ func TestBadStart(t *testing.T) {
 
 func (b badStart) run(t *testing.T) {
 	c := newCluster(t)
-	id, start := "node-1", func(id string) *proc { return c.startNode(id) }
+	id, start := "node-1", func(id string) *proc.Proc { return c.startNode(id) }
 	if b.elector {
 		id, start = "elector-1", c.startElector
 		c.elector(id)
@@ -141,7 +142,7 @@ func (b badStart) run(t *testing.T) {
 		p := c.startNode(id, "--with-elector")
 		c.awaitActive(t.Context(), p, id)
 		if b.ran {
-			p.stop()
+			p.Stop()
 		}
 	} else if !b.elector {
 		c.node(id)
@@ -152,20 +153,20 @@ func (b badStart) run(t *testing.T) {
 	c.nodes[n.id] = &n
 	ports := watchPorts(n.client, n.peer, n.election, n.health)
 	p := start(n.id)
-	code := p.exit(eventTimeout)
+	code := p.Exit(proc.EventTimeout)
 	if open := ports.stop(); len(open) > 0 {
 		t.Errorf("ports were open: %v", open)
 	}
 	if code != 1 {
 		t.Errorf("exit status %d, want 1", code)
 	}
-	message := lastParagraph(p.out.String())
+	message := lastParagraph(p.Out.String())
 	for _, s := range b.say {
 		if !strings.Contains(message, s) {
 			t.Errorf("the message does not contain %q", s)
 		}
 	}
-	if name := filepath.Base(p.cmd.Path); !strings.HasPrefix(message, name+": ") {
+	if name := p.Binary(); !strings.HasPrefix(message, name+": ") {
 		t.Errorf("the message does not begin with %q", name+": ")
 	}
 	if strings.Contains(message, "goroutine ") {
@@ -184,6 +185,9 @@ func lastParagraph(out string) string {
 	}
 	return out
 }
+
+// tryEvery keeps a watch of ports from taking the machine to itself.
+const tryEvery = 5 * time.Millisecond
 
 // portWatch tries all the time whether a port answers.
 type portWatch struct {
@@ -204,7 +208,7 @@ func watchPorts(addrs ...string) *portWatch {
 					list = append(list, a)
 				}
 			}
-			rest(ctx, pace)
+			proc.Rest(ctx, tryEvery)
 		}
 		w.found <- list
 	}()

@@ -8,14 +8,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/netsy-io/netsy/pkg/identity"
+	"github.com/netsy-io/netsy/test/internal/proc"
 )
 
 const clusterID = "process-test"
@@ -52,7 +50,7 @@ type nodeSpec struct {
 
 func newCluster(t testing.TB) *cluster {
 	t.Helper()
-	c := &cluster{t: t, dir: clusterDir(t), nodes: map[string]*nodeSpec{}}
+	c := &cluster{t: t, dir: proc.Dir(t, os.Getenv("NETSY_PROCESS_KEEP")), nodes: map[string]*nodeSpec{}}
 	c.objects, c.config = filepath.Join(c.dir, "objects"), filepath.Join(c.dir, "cluster.jsonc")
 	var err error
 	if c.ca, err = identity.NewCA(clusterID, time.Hour); err != nil {
@@ -62,37 +60,6 @@ func newCluster(t testing.TB) *cluster {
 	c.issue("client", identity.RoleClient, "tester")
 	c.writeConfig(nil)
 	return c
-}
-
-// clusterDir makes the directory: in memory where possible, for a kill -9 leaves the
-// kernel's caches as they are, so a disk would prove nothing more and cost much time.
-func clusterDir(t testing.TB) string {
-	parent, keep := os.Getenv("NETSY_PROCESS_KEEP"), true
-	if parent == "" {
-		parent, keep = memoryDir(), false
-	}
-	dir, err := os.MkdirTemp(parent, "netsy-process-"+strings.ReplaceAll(t.Name(), "/", "-")+"-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if keep {
-			t.Log("kept", dir)
-		} else if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
-// memoryDir returns a directory in memory, or "" for the usual one.
-func memoryDir() string {
-	const dir, room = "/dev/shm", 1 << 30
-	var fs unix.Statfs_t
-	if unix.Statfs(dir, &fs) != nil || unix.Access(dir, unix.W_OK) != nil || fs.Bavail*uint64(fs.Bsize) < room {
-		return ""
-	}
-	return dir
 }
 
 func (c *cluster) path(name string) string { return filepath.Join(c.dir, name) }
@@ -139,7 +106,7 @@ func (c *cluster) node(id string) *nodeSpec {
 	if c.nodes[id] == nil {
 		c.issue(id, identity.RolePeer, id)
 		c.nodes[id] = &nodeSpec{
-			id: id, client: freeAddr(c.t), peer: freeAddr(c.t), election: freeAddr(c.t), health: freeAddr(c.t),
+			id: id, client: proc.FreeAddr(c.t), peer: proc.FreeAddr(c.t), election: proc.FreeAddr(c.t), health: proc.FreeAddr(c.t),
 			data: c.path(id), env: map[string]string{},
 		}
 	}
@@ -150,12 +117,12 @@ func (c *cluster) elector(id string) *nodeSpec {
 	c.t.Helper()
 	if c.nodes[id] == nil {
 		c.issue(id, identity.RoleElector, id)
-		c.nodes[id] = &nodeSpec{id: id, election: freeAddr(c.t), health: freeAddr(c.t), env: map[string]string{}}
+		c.nodes[id] = &nodeSpec{id: id, election: proc.FreeAddr(c.t), health: proc.FreeAddr(c.t), env: map[string]string{}}
 	}
 	return c.nodes[id]
 }
 
-func (c *cluster) startNode(id string, args ...string) *proc {
+func (c *cluster) startNode(id string, args ...string) *proc.Proc {
 	c.t.Helper()
 	n := c.node(id)
 	env := c.common(n)
@@ -168,7 +135,7 @@ func (c *cluster) startNode(id string, args ...string) *proc {
 	return c.launch(n, "netsy-node", env, args)
 }
 
-func (c *cluster) startElector(id string) *proc {
+func (c *cluster) startElector(id string) *proc.Proc {
 	c.t.Helper()
 	n := c.elector(id)
 	return c.launch(n, "netsy-elector", c.common(n), nil)
@@ -183,7 +150,7 @@ func (c *cluster) common(n *nodeSpec) map[string]string {
 	}
 }
 
-func (c *cluster) launch(n *nodeSpec, binary string, env map[string]string, args []string) *proc {
+func (c *cluster) launch(n *nodeSpec, binary string, env map[string]string, args []string) *proc.Proc {
 	c.t.Helper()
 	for k, v := range n.env {
 		env[k] = v
@@ -193,6 +160,8 @@ func (c *cluster) launch(n *nodeSpec, binary string, env map[string]string, args
 		list = append(list, k+"="+v)
 	}
 	c.started++
-	log := c.path(fmt.Sprintf("%03d-%s.log", c.started, n.id))
-	return launch(c.t, fmt.Sprintf("%s (%s, start %d)", n.id, binary, c.started), log, binary, list, n.attr, args...)
+	return proc.Start(c.t, proc.Config{
+		Name: fmt.Sprintf("%s (%s, start %d)", n.id, binary, c.started), Binary: binary, Args: args, Env: list,
+		LogFile: c.path(fmt.Sprintf("%03d-%s.log", c.started, n.id)), Attr: n.attr,
+	})
 }

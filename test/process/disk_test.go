@@ -15,6 +15,10 @@ import (
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"golang.org/x/sys/unix"
+
+	"github.com/netsy-io/netsy/test/internal/check"
+	"github.com/netsy-io/netsy/test/internal/load"
+	"github.com/netsy-io/netsy/test/internal/proc"
 )
 
 // smallDisk puts a file system of its own, of so many bytes, under the node's data
@@ -42,13 +46,13 @@ func TestFullDisk(t *testing.T) {
 	c.startElector("elector-1")
 	node := c.startNode("node-1")
 	before := c.awaitActive(ctx, node, "node-1")
-	h, cl := newHistory(), c.client("node-1")
-	w := startWatcher(t, cl)
-	l := startLoad(t, h, cl, "w")
+	h, cl := check.NewHistory(), c.client("node-1")
+	w := load.Watch(t, cl, 1)
+	l := load.Start(t, h, cl, "w")
 	for range 2 {
-		l.more(t, ctx, 50)
+		l.More(t, ctx, 50)
 		ballast := fill(t, dir)
-		bad := c.awaitHealth(ctx, node, "node-1", "/readyz", "is degraded", func(h health) bool { return h.Status == 503 && h.Health == "HEALTH_DEGRADED" })
+		bad := c.awaitHealth(ctx, node, "node-1", "/readyz", "is degraded", func(h proc.Health) bool { return h.Status == 503 && h.Health == "HEALTH_DEGRADED" })
 		for _, s := range []string{"disk failure", "full"} {
 			if !strings.Contains(bad.Reason, s) {
 				t.Errorf("the reason %q does not contain %q", bad.Reason, s)
@@ -64,8 +68,8 @@ func TestFullDisk(t *testing.T) {
 		c.awaitAlarm(ctx, cl, false)
 		before = after
 	}
-	l.more(t, ctx, 50)
-	l.stop()
+	l.More(t, ctx, 50)
+	l.Stop()
 	c.conclude(ctx, h, w, cl)
 }
 
@@ -89,16 +93,16 @@ func fill(t testing.TB, dir string) (path string) {
 }
 
 // awaitAlarm waits until Status and Alarm tell clients of the node's trouble, or no more.
-func (c *cluster) awaitAlarm(ctx context.Context, cl *client, raised bool) {
+func (c *cluster) awaitAlarm(ctx context.Context, cl *load.Client, raised bool) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
+	ctx, cancel := context.WithTimeout(ctx, proc.EventTimeout)
 	defer cancel()
-	until(c.t, ctx, fmt.Sprintf("the alarm is raised: %v", raised), func(ctx context.Context) error {
-		st, err := cl.m.Status(ctx, &pb.StatusRequest{})
+	proc.Until(c.t, ctx, fmt.Sprintf("the alarm is raised: %v", raised), func(ctx context.Context) error {
+		st, err := cl.Maintenance.Status(ctx, &pb.StatusRequest{})
 		if err != nil {
 			return err
 		}
-		al, err := cl.m.Alarm(ctx, &pb.AlarmRequest{})
+		al, err := cl.Maintenance.Alarm(ctx, &pb.AlarmRequest{})
 		if err != nil {
 			return err
 		}
@@ -111,15 +115,16 @@ func (c *cluster) awaitAlarm(ctx context.Context, cl *client, raised bool) {
 }
 
 // stopsAcknowledging waits for some ops to fail and checks that none succeeds.
-func stopsAcknowledging(t testing.TB, ctx context.Context, h *history) {
+func stopsAcknowledging(t testing.TB, ctx context.Context, h *check.History) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
+	ctx, cancel := context.WithTimeout(ctx, proc.EventTimeout)
 	defer cancel()
 	// What was acknowledged just before may only now be recorded by its writer: each
 	// of them is through with that once its next op is.
 	acked, failed := int64(-1), 0
-	until(t, ctx, "writes fail and none succeeds", func(context.Context) error {
-		a, f := h.writes.Load(), h.count(unanswered)
+	proc.Until(t, ctx, "writes fail and none succeeds", func(context.Context) error {
+		a, _ := h.Writes()
+		f := h.Count(func(o check.Op) bool { return o.Write() && unanswered(o) })
 		if a != acked {
 			acked, failed = a, f
 		}
@@ -140,17 +145,17 @@ func TestFileSizeLimit(t *testing.T) {
 	c.startElector("elector-1")
 	node := c.startNode("node-1")
 	c.awaitActive(ctx, node, "node-1")
-	h, cl := newHistory(), c.client("node-1")
-	w := startWatcher(t, cl)
-	l := startLoad(t, h, cl, "w")
+	h, cl := check.NewHistory(), c.client("node-1")
+	w := load.Watch(t, cl, 1)
+	l := load.Start(t, h, cl, "w")
 	for range 2 {
-		l.more(t, ctx, 50)
+		l.More(t, ctx, 50)
 		limit := unix.Rlimit{Cur: 64 << 10, Max: unix.RLIM_INFINITY}
-		c.must(unix.Prlimit(node.cmd.Process.Pid, unix.RLIMIT_FSIZE, &limit, nil))
-		if code := node.exit(eventTimeout); code != 1 {
+		c.must(unix.Prlimit(node.Pid(), unix.RLIMIT_FSIZE, &limit, nil))
+		if code := node.Exit(proc.EventTimeout); code != 1 {
 			t.Errorf("exit status %d, want 1", code)
 		}
-		message := lastParagraph(node.out.String())
+		message := lastParagraph(node.Out.String())
 		for _, s := range []string{"netsy-node: ", "outcome of a commit is unknown", "takes no more writes until it is opened again", "disk"} {
 			if !strings.Contains(message, s) {
 				t.Errorf("the message does not contain %q", s)
@@ -163,8 +168,8 @@ func TestFileSizeLimit(t *testing.T) {
 		node = c.startNode("node-1")
 		c.awaitActive(ctx, node, "node-1")
 	}
-	l.more(t, ctx, 50)
-	l.stop()
+	l.More(t, ctx, 50)
+	l.Stop()
 	c.conclude(ctx, h, w, cl)
 }
 
@@ -174,10 +179,10 @@ func TestReadOnlyDisk(t *testing.T) {
 	c := newCluster(t)
 	c.smallDisk("node-1", 1<<20, unix.MS_RDONLY)
 	node := c.startNode("node-1")
-	if code := node.exit(eventTimeout); code != 1 {
+	if code := node.Exit(proc.EventTimeout); code != 1 {
 		t.Errorf("exit status %d, want 1", code)
 	}
-	if message := lastParagraph(node.out.String()); !strings.Contains(message, "data directory") || !strings.Contains(message, "read-only file system") {
+	if message := lastParagraph(node.Out.String()); !strings.Contains(message, "data directory") || !strings.Contains(message, "read-only file system") {
 		t.Errorf("the message is %q", message)
 	}
 }

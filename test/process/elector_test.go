@@ -4,10 +4,14 @@ package process
 
 import (
 	"testing"
+
+	"github.com/netsy-io/netsy/test/internal/check"
+	"github.com/netsy-io/netsy/test/internal/load"
+	"github.com/netsy-io/netsy/test/internal/proc"
 )
 
 // unanswered counts the ops that got neither yes nor no.
-func unanswered(o op) bool { return o.Err != nil }
+func unanswered(o check.Op) bool { return o.Err != nil }
 
 // TestElectorGone restarts and kills the elector while clients write: the Primary
 // goes on without it, and no write fails.
@@ -18,34 +22,33 @@ func TestElectorGone(t *testing.T) {
 	elector := c.startElector("elector-1")
 	node := c.startNode("node-1")
 	before := c.awaitActive(ctx, node, "node-1")
-	h, cl := newHistory(), c.client("node-1")
-	w := startWatcher(t, cl)
-	l := startLoad(t, h, cl, "w")
-	l.more(t, ctx, 50)
+	h, cl := check.NewHistory(), c.client("node-1")
+	w := load.Watch(t, cl, 1)
+	l := load.Start(t, h, cl, "w")
+	l.More(t, ctx, 50)
 
-	if code := elector.stop(); code != 0 {
+	if code := elector.Stop(); code != 0 {
 		t.Fatalf("elector: exit status %d", code)
 	}
-	l.more(t, ctx, 50)
+	l.More(t, ctx, 50)
 	elector = c.startElector("elector-1")
 	c.awaitInOffice(ctx, elector, "elector-1")
-	l.more(t, ctx, 50)
-	elector.kill()
-	l.more(t, ctx, 50)
+	l.More(t, ctx, 50)
+	elector.Kill()
+	l.More(t, ctx, 50)
 	elector = c.startElector("elector-1")
 	c.awaitInOffice(ctx, elector, "elector-1") // which takes until its own old lock is stale
-	l.more(t, ctx, 50)
+	l.More(t, ctx, 50)
 
 	if after := c.awaitActive(ctx, node, "node-1"); after.Epoch != before.Epoch {
 		t.Errorf("the Primary's epoch went from %d to %d, though only electors came and went", before.Epoch, after.Epoch)
 	}
-	ops, _ := h.snapshot()
-	for _, o := range ops {
+	for _, o := range h.Ops() {
 		if unanswered(o) {
 			t.Errorf("%v failed, though the Primary was there all the time", o)
 		}
 	}
-	l.stop()
+	l.Stop()
 	c.conclude(ctx, h, w, cl)
 }
 
@@ -57,25 +60,25 @@ func TestNodeAndElectorKilled(t *testing.T) {
 	elector := c.startElector("elector-1")
 	node := c.startNode("node-1")
 	c.awaitActive(ctx, node, "node-1")
-	h, cl := newHistory(), c.client("node-1")
-	w := startWatcher(t, cl)
-	l := startLoad(t, h, cl, "w")
+	h, cl := check.NewHistory(), c.client("node-1")
+	w := load.Watch(t, cl, 1)
+	l := load.Start(t, h, cl, "w")
 	for _, electorFirst := range []bool{true, false} {
-		l.more(t, ctx, 50)
-		node.kill()
-		elector.kill()
+		l.More(t, ctx, 50)
+		node.Kill()
+		elector.Kill()
 		if electorFirst {
 			elector = c.startElector("elector-1")
 			c.awaitInOffice(ctx, elector, "elector-1")
 			node = c.startNode("node-1")
 		} else {
 			node = c.startNode("node-1")
-			c.awaitHealth(ctx, node, "node-1", "/healthz", "is up, without a Primary", func(h health) bool { return h.OK && !h.HasLeader })
+			c.awaitHealth(ctx, node, "node-1", "/healthz", "is up, without a Primary", func(h proc.Health) bool { return h.OK && !h.HasLeader })
 			elector = c.startElector("elector-1")
 		}
 		c.awaitActive(ctx, node, "node-1")
 	}
-	l.more(t, ctx, 50)
-	l.stop()
+	l.More(t, ctx, 50)
+	l.Stop()
 	c.conclude(ctx, h, w, cl)
 }

@@ -4,54 +4,38 @@ package process
 
 import (
 	"context"
-	"testing"
-
-	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"time"
 
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore/file"
+	"github.com/netsy-io/netsy/test/internal/check"
+	"github.com/netsy-io/netsy/test/internal/load"
 )
 
 // conclude makes the last write through c, gathers the evidence and has it judged.
-// Writers must have been stopped.
-func (c *cluster) conclude(ctx context.Context, h *history, live *watcher, cl *client) {
+// Writers must have been stopped. live ran all the time; dead ones until their node died.
+func (c *cluster) conclude(ctx context.Context, h *check.History, live *load.Watcher, cl *load.Client, dead ...*load.Watcher) {
 	c.t.Helper()
-	e := evidence{End: sentinel(c.t, ctx, h, cl)}
-	e.Live = live.through(c.t, ctx, e.End)
-	fresh := startWatcher(c.t, cl)
-	e.Fresh = fresh.through(c.t, ctx, e.End)
-	fresh.stop()
-	e.State = readAll(c.t, ctx, cl)
+	e := check.Evidence{End: load.Sentinel(c.t, ctx, h, cl), Counters: []string{load.CounterKey}, Patience: time.Minute}
+	fresh := load.Watch(c.t, cl, 1)
+	for _, w := range []*load.Watcher{live, fresh} {
+		e.Watches = append(e.Watches, w.Through(c.t, ctx, e.End))
+	}
+	fresh.Stop()
+	for _, w := range dead {
+		e.Watches = append(e.Watches, w.Seen(0))
+	}
+	e.State = load.ReadAll(c.t, ctx, h, cl)
 	e.Chunks = c.readLog(ctx)
-	var stale []string
-	e.Ops, stale = h.snapshot()
-	for _, fault := range append(check(e), stale...) {
+	e.Ops = h.Ops()
+	for _, fault := range e.Faults() {
 		c.t.Error(fault)
 	}
-	live.mu.Lock()
-	streams := live.streams
-	live.mu.Unlock()
-	c.t.Logf("%d ops: %d done, %d refused, %d unknown; %d revisions in %d chunks; %d watch streams", len(e.Ops),
-		h.count(func(o op) bool { return o.Outcome == done }), h.count(func(o op) bool { return o.Outcome == refused }),
-		h.count(func(o op) bool { return o.Outcome == unknown }), e.End, len(e.Chunks), streams)
-}
-
-func readAll(t testing.TB, ctx context.Context, c *client) map[string]event {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
-	defer cancel()
-	var r *pb.RangeResponse
-	until(t, ctx, "everything can be read", func(ctx context.Context) (err error) {
-		r, err = c.kv.Range(ctx, &pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}})
-		return err
-	})
-	state := map[string]event{}
-	for _, kv := range r.Kvs {
-		state[string(kv.Key)] = event{
-			Rev: kv.ModRevision, Key: string(kv.Key), Value: string(kv.Value), Create: kv.CreateRevision, Version: kv.Version, Lease: kv.Lease,
-		}
+	is := func(want check.Outcome) func(check.Op) bool {
+		return func(o check.Op) bool { return o.Outcome == want }
 	}
-	return state
+	c.t.Logf("%d ops: %d done, %d refused, %d unknown; %d revisions in %d chunks; %d watch streams", len(e.Ops),
+		h.Count(is(check.Done)), h.Count(is(check.Refused)), h.Count(is(check.Unknown)), e.End, len(e.Chunks), live.Streams())
 }
 
 // readLog reads the object log straight from the bucket.

@@ -5,10 +5,13 @@ package process
 import (
 	"context"
 	"fmt"
-	"slices"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/netsy-io/netsy/test/internal/check"
+	"github.com/netsy-io/netsy/test/internal/load"
+	"github.com/netsy-io/netsy/test/internal/proc"
 )
 
 // TestPausedPrimary stops the Primary in the midst of writes and lets it go on only
@@ -20,12 +23,12 @@ func TestPausedPrimary(t *testing.T) {
 	c := newCluster(t)
 	ctx := t.Context()
 	c.follow()
-	p := pauses{cluster: c, h: newHistory(), clients: map[string]*client{}, watchers: map[string]*watcher{}}
-	p.procs = map[string]*proc{"node-1": c.startNode("node-1"), "node-2": c.startNode("node-2")}
+	p := pauses{cluster: c, h: check.NewHistory(), clients: map[string]*load.Client{}, watchers: map[string]*load.Watcher{}}
+	p.procs = map[string]*proc.Proc{"node-1": c.startNode("node-1"), "node-2": c.startNode("node-2")}
 	for id, n := range p.procs { // known to the elector from the start
-		c.awaitHealth(ctx, n, id, "/healthz", "is up", func(h health) bool { return h.OK })
+		c.awaitHealth(ctx, n, id, "/healthz", "is up", func(h proc.Health) bool { return h.OK })
 		p.clients[id] = c.client(id)
-		p.watchers[id] = startWatcher(t, p.clients[id])
+		p.watchers[id] = load.Watch(t, p.clients[id], 1)
 	}
 	c.startElector("elector-1")
 	active := c.awaitAnyActive(ctx)
@@ -33,28 +36,27 @@ func TestPausedPrimary(t *testing.T) {
 		active = p.pause(ctx, active)
 	}
 
-	before, seen := c.awaitActive(ctx, p.procs[active], active), p.h.acked.Load()
-	p.procs[active].kill()
-	p.watchers[active].stop()
+	before, seen := c.awaitActive(ctx, p.procs[active], active), p.h.Acked()
+	p.procs[active].Kill()
+	p.watchers[active].Stop()
 	last := other(active)
 	after := c.awaitActive(ctx, p.procs[last], last)
 	if after.Epoch <= before.Epoch || after.Revision < seen {
 		t.Errorf("%s became active in epoch %d at revision %d; before it was epoch %d, and revision %d was known", last, after.Epoch, after.Revision, before.Epoch, seen)
 	}
-	l := startLoad(t, p.h, p.clients[last], "end")
-	l.more(t, ctx, 50)
-	l.stop()
-	c.conclude(ctx, p.h, p.watchers[last], p.clients[last])
-	p.watchers[active].agrees(t, p.watchers[last])
+	l := load.Start(t, p.h, p.clients[last], "end")
+	l.More(t, ctx, 50)
+	l.Stop()
+	c.conclude(ctx, p.h, p.watchers[last], p.clients[last], p.watchers[active])
 }
 
 // pauses is a cluster of two nodes.
 type pauses struct {
 	*cluster
-	h        *history
-	procs    map[string]*proc
-	clients  map[string]*client
-	watchers map[string]*watcher
+	h        *check.History
+	procs    map[string]*proc.Proc
+	clients  map[string]*load.Client
+	watchers map[string]*load.Watcher
 	paused   int
 }
 
@@ -70,7 +72,7 @@ func (p *pauses) pause(ctx context.Context, active string) (successor string) {
 	successor = other(active)
 	node, epoch := p.procs[active], p.awaitActive(ctx, p.procs[active], active).Epoch
 	under := impatientLoad(p.t, p.h, p.clients[active], name("under-way"))
-	under.more(p.t, ctx, 100)
+	under.More(p.t, ctx, 100)
 	p.awaitLease(ctx, "elector-1") // that the paused node must not use
 
 	p.freeze(p.t, ctx, node)
@@ -79,50 +81,37 @@ func (p *pauses) pause(ctx context.Context, active string) (successor string) {
 		p.t.Errorf("%s reigns in epoch %d, %s did in %d", successor, got, active, epoch)
 	}
 	p.t.Logf("%s is active %v after %s was paused", successor, time.Since(began).Round(time.Millisecond), active)
-	next := startLoad(p.t, p.h, p.clients[successor], name("next"))
-	next.more(p.t, ctx, 50)
+	next := load.Start(p.t, p.h, p.clients[successor], name("next"))
+	next.More(p.t, ctx, 50)
 	late := impatientLoad(p.t, p.h, p.clients[active], name("late")) // which comes to a door that is shut
-	next.more(p.t, ctx, 50)
+	next.More(p.t, ctx, 50)
 
-	node.signal(syscall.SIGCONT)
-	next.more(p.t, ctx, 50)
-	p.awaitHealth(ctx, node, active, "/healthz", "is no longer Primary", func(h health) bool { return h.PrimaryState == "PRIMARY_STATE_REPLICA" })
+	node.Signal(syscall.SIGCONT)
+	next.More(p.t, ctx, 50)
+	p.awaitHealth(ctx, node, active, "/healthz", "is no longer Primary", func(h proc.Health) bool { return h.PrimaryState == "PRIMARY_STATE_REPLICA" })
 	if !p.refusesReads(ctx, p.clients[active]) {
 		p.t.Errorf("%s answered a linearizable read though it is not the Primary", active)
 	}
-	under.abort()
-	late.abort()
-	next.stop()
+	under.Abort()
+	late.Abort()
+	next.Stop()
 	return successor
 }
 
 // impatientLoad starts writers that never rest, so that some of their writes are
 // under way at any moment, and that never give up an op.
-func impatientLoad(t testing.TB, h *history, c *client, name string) *load {
-	l := newLoad(h, c, name)
-	l.pace, l.limit = 0, eventTimeout
-	l.work = append(l.work, l.read, l.read, l.read, l.read)
-	l.start(t)
+func impatientLoad(t testing.TB, h *check.History, c *load.Client, name string) *load.Load {
+	l := load.New(h, c, name)
+	l.Pace, l.Limit = 0, proc.EventTimeout
+	l.Work = append(l.Work, load.ReadOne, load.ReadOne, load.ReadOne, load.ReadOne)
+	l.Start(t)
 	return l
 }
 
 // refusesReads asks for a linearizable read and reports whether there was no answer.
-func (c *cluster) refusesReads(ctx context.Context, cl *client) bool {
+func (c *cluster) refusesReads(ctx context.Context, cl *load.Client) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	_, err := cl.get(ctx, counterKey)
+	_, err := cl.Get(ctx, load.CounterKey)
 	return err != nil
-}
-
-// agrees checks that what a watch saw, before its node died, is how the whole of
-// another begins.
-func (w *watcher) agrees(t testing.TB, whole *watcher) {
-	t.Helper()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	whole.mu.Lock()
-	defer whole.mu.Unlock()
-	if len(w.events) == 0 || len(w.events) > len(whole.events) || !slices.Equal(w.events, whole.events[:len(w.events)]) {
-		t.Errorf("a watch of the dead node saw %d events that are not how the %d of the living one begin", len(w.events), len(whole.events))
-	}
 }

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/netsy-io/netsy/test/internal/proc"
 )
 
 // clusterJSON is what these tests look at in cluster.json.
@@ -97,10 +99,10 @@ func (f *follower) run(ctx context.Context, c *cluster) {
 // awaitOffice waits until an office beyond old is taken and returns its number.
 func (c *cluster) awaitOffice(t testing.TB, ctx context.Context, old int64) int64 {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
+	ctx, cancel := context.WithTimeout(ctx, proc.EventTimeout)
 	defer cancel()
 	var j clusterJSON
-	until(t, ctx, fmt.Sprintf("an office beyond %d is taken", old), func(context.Context) (err error) {
+	proc.Until(t, ctx, fmt.Sprintf("an office beyond %d is taken", old), func(context.Context) (err error) {
 		if j, err = c.readClusterJSON(); err == nil && j.Office <= old {
 			err = fmt.Errorf("the office is %d", j.Office)
 		}
@@ -112,9 +114,9 @@ func (c *cluster) awaitOffice(t testing.TB, ctx context.Context, old int64) int6
 // awaitAnyActive waits until a node is the active Primary, and cluster.json names it.
 func (c *cluster) awaitAnyActive(ctx context.Context) (id string) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
+	ctx, cancel := context.WithTimeout(ctx, proc.EventTimeout)
 	defer cancel()
-	until(c.t, ctx, "a node is active", func(ctx context.Context) error {
+	proc.Until(c.t, ctx, "a node is active", func(ctx context.Context) error {
 		j, err := c.readClusterJSON()
 		if err != nil {
 			return err
@@ -123,8 +125,8 @@ func (c *cluster) awaitAnyActive(ctx context.Context) (id string) {
 			return errors.New("cluster.json names no Primary")
 		}
 		id = j.Primary.NodeID
-		h, err := askHealth(ctx, c.nodes[id].health, "/readyz")
-		if err == nil && !(h.Status == 200 && h.active() && h.Epoch == j.Epoch) {
+		h, err := proc.AskHealth(ctx, c.nodes[id].health, "/readyz")
+		if err == nil && !(h.Status == 200 && h.Active() && h.Epoch == j.Epoch) {
 			err = fmt.Errorf("%s says %+v", id, h)
 		}
 		return err

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/netsy-io/netsy/test/internal/proc"
 )
 
 // freeWithin is how long another process may hold the object store's lock: it does
@@ -20,19 +22,19 @@ const freeWithin = time.Second
 // freeze stops a process at an arbitrary moment, except one: while it holds the lock
 // of the directory that stands for object storage. A paused process can't block a
 // real bucket, but it would block this one for everybody.
-func (c *cluster) freeze(t testing.TB, ctx context.Context, p *proc) {
+func (c *cluster) freeze(t testing.TB, ctx context.Context, p *proc.Proc) {
 	t.Helper()
 	for range 100 {
-		p.signal(syscall.SIGSTOP)
+		p.Signal(syscall.SIGSTOP)
 		wait, cancel := context.WithTimeout(ctx, freeWithin)
-		err := poll(wait, func(context.Context) error { return c.storeIsFree() })
+		err := proc.Poll(wait, func(context.Context) error { return c.storeIsFree() })
 		cancel()
 		if err == nil {
 			return
 		}
-		p.signal(syscall.SIGCONT)
+		p.Signal(syscall.SIGCONT)
 	}
-	t.Fatalf("%s holds the object store's lock whenever it is stopped", p.name)
+	t.Fatalf("%s holds the object store's lock whenever it is stopped", p.Name)
 }
 
 func (c *cluster) storeIsFree() error {

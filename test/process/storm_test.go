@@ -10,15 +10,19 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/netsy-io/netsy/test/internal/check"
+	"github.com/netsy-io/netsy/test/internal/load"
+	"github.com/netsy-io/netsy/test/internal/proc"
 )
 
 // storm is a cluster of two nodes and two electors to which random things happen.
 type storm struct {
 	*cluster
 	rnd    *rand.Rand
-	procs  map[string]*proc
+	procs  map[string]*proc.Proc
 	paused map[string]bool
-	h      *history
+	h      *check.History
 }
 
 var stormMembers = []string{"node-1", "node-2", "elector-1", "elector-2"}
@@ -28,20 +32,20 @@ var stormMembers = []string{"node-1", "node-2", "elector-1", "elector-2"}
 // one history.
 func TestStorm(t *testing.T) {
 	t.Parallel()
-	s := &storm{cluster: newCluster(t), rnd: random(t), procs: map[string]*proc{}, paused: map[string]bool{}, h: newHistory()}
+	s := &storm{cluster: newCluster(t), rnd: random(t), procs: map[string]*proc.Proc{}, paused: map[string]bool{}, h: check.NewHistory()}
 	ctx := t.Context()
 	s.follow()
 	for _, id := range stormMembers {
 		s.start(id)
 	}
 	s.awaitAnyActive(ctx)
-	clients, watchers, loads := map[string]*client{}, map[string]*watcher{}, []*load(nil)
+	clients, watchers, loads := map[string]*load.Client{}, map[string]*load.Watcher{}, []*load.Load(nil)
 	for _, id := range stormMembers[:2] {
 		clients[id] = s.client(id)
-		watchers[id] = startWatcher(t, clients[id])
-		loads = append(loads, startLoad(t, s.h, clients[id], id))
+		watchers[id] = load.Watch(t, clients[id], 1)
+		loads = append(loads, load.Start(t, s.h, clients[id], id))
 	}
-	loads[0].more(t, ctx, 50)
+	loads[0].More(t, ctx, 50)
 	for round := range rounds(t, 12) {
 		s.event(t, ctx, round)
 		// A fault lasts for a random while, from far below to beyond the time in which
@@ -52,9 +56,9 @@ func TestStorm(t *testing.T) {
 		s.mend(id)
 	}
 	s.awaitAnyActive(ctx)
-	loads[0].more(t, ctx, 50)
+	loads[0].More(t, ctx, 50)
 	for _, l := range loads {
-		l.stop()
+		l.Stop()
 	}
 	active := s.awaitAnyActive(ctx)
 	s.conclude(ctx, s.h, watchers[active], clients[active])
@@ -84,13 +88,13 @@ func (s *storm) event(t testing.TB, ctx context.Context, round int) {
 	if j, err := s.readClusterJSON(); err == nil && s.rnd.IntN(2) == 0 && slices.Contains(well, j.Primary.NodeID) {
 		id = j.Primary.NodeID
 	}
-	t.Logf("round %d: %s %s, revision %d was known", round, id, s.harm(t, ctx, id), s.h.acked.Load())
+	t.Logf("round %d: %s %s, revision %d was known", round, id, s.harm(t, ctx, id), s.h.Acked())
 }
 
 // members returns who runs and who doesn't.
 func (s *storm) members() (well, ill []string) {
 	for _, id := range stormMembers {
-		if s.paused[id] || !s.procs[id].running() {
+		if s.paused[id] || !s.procs[id].Running() {
 			ill = append(ill, id)
 		} else {
 			well = append(well, id)
@@ -106,7 +110,7 @@ func (s *storm) harm(t testing.TB, ctx context.Context, id string) (what string)
 		s.paused[id] = true
 		return "paused"
 	}
-	p.kill()
+	p.Kill()
 	what = "killed"
 	if isNode(id) && s.rnd.IntN(3) == 0 {
 		what = "killed and wiped"
@@ -122,11 +126,11 @@ func (s *storm) harm(t testing.TB, ctx context.Context, id string) (what string)
 func (s *storm) mend(id string) {
 	switch p := s.procs[id]; {
 	case s.paused[id]:
-		p.signal(syscall.SIGCONT)
+		p.Signal(syscall.SIGCONT)
 		s.paused[id] = false
-	case !p.running():
-		if p.cmd.ProcessState.Exited() { // not killed: it gave up by itself
-			s.t.Errorf("%s ended by itself: %v", p.name, p.cmd.ProcessState)
+	case !p.Running():
+		if p.State().Exited() { // not killed: it gave up by itself
+			s.t.Errorf("%s ended by itself: %v", p.Name, p.State())
 		}
 		s.start(id)
 	}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package process
+package proc
 
 import (
 	"math/rand/v2"
@@ -19,8 +19,8 @@ var ports = struct {
 	used map[int]bool
 }{used: map[int]bool{}}
 
-// freeAddr returns a loopback address that is the caller's for the whole run.
-func freeAddr(t testing.TB) string {
+// FreeAddr returns a loopback address that is the caller's for the whole run.
+func FreeAddr(t testing.TB) string {
 	t.Helper()
 	ports.mu.Lock()
 	defer ports.mu.Unlock()

@@ -1,6 +1,6 @@
 //go:build linux
 
-package process
+package proc
 
 import (
 	"bytes"
@@ -10,24 +10,24 @@ import (
 	"sync"
 )
 
-// output is what a process has written to stdout and stderr: kept in memory to be
+// Output is what a process has written to stdout and stderr: kept in memory to be
 // searched and waited for, and in a file for people.
-type output struct {
+type Output struct {
 	mu      sync.Mutex
 	file    *os.File
 	text    []byte
 	changed chan struct{} // closed and replaced at each write
 }
 
-func newOutput(path string) (*output, error) {
+func newOutput(path string) (*Output, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	return &output{file: f, changed: make(chan struct{})}, nil
+	return &Output{file: f, changed: make(chan struct{})}, nil
 }
 
-func (o *output) Write(b []byte) (int, error) {
+func (o *Output) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.text = append(o.text, b...)
@@ -36,22 +36,22 @@ func (o *output) Write(b []byte) (int, error) {
 	return o.file.Write(b)
 }
 
-func (o *output) String() string {
+func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return string(o.text)
 }
 
-// tail returns at most the last n lines.
-func (o *output) tail(n int) string {
+// Tail returns at most the last n lines.
+func (o *Output) Tail(n int) string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	lines := bytes.SplitAfter(o.text, []byte("\n"))
 	return string(bytes.Join(lines[max(0, len(lines)-n):], nil))
 }
 
-// await waits until the output contains s.
-func (o *output) await(ctx context.Context, s string, ended <-chan struct{}) error {
+// Await waits until the output contains s.
+func (o *Output) Await(ctx context.Context, s string, ended <-chan struct{}) error {
 	for {
 		o.mu.Lock()
 		found, changed := bytes.Contains(o.text, []byte(s)), o.changed

@@ -1,5 +1,5 @@
 //go:build !race
 
-package process
+package proc
 
 const raceEnabled = false

@@ -1,12 +1,14 @@
 //go:build linux
 
-package process
+package proc
 
 import (
 	"os/exec"
 	"runtime"
 	"sync"
 	"syscall"
+
+	"go.uber.org/goleak"
 )
 
 // The kernel kills a process whose parent death signal is set when the *thread*
@@ -19,7 +21,10 @@ var spawner = sync.OnceValue(func() chan<- func() {
 	return work
 })
 
-const spawnerName = "github.com/netsy-io/netsy/test/process.spawn"
+// IgnoreSpawner keeps goleak from reporting it.
+func IgnoreSpawner() goleak.Option {
+	return goleak.IgnoreTopFunction("github.com/netsy-io/netsy/test/internal/proc.spawn")
+}
 
 func spawn(work <-chan func()) {
 	runtime.LockOSThread()
