@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sync/errgroup"
@@ -71,7 +72,12 @@ func (d *process) newNode(ctx context.Context, members node.MembersFunc) (*node.
 		Client: ls[0], Peer: ls[1],
 		AdvertiseClient: []string{"https://" + d.AdvertiseClient}, AdvertisePeer: []string{"https://" + d.AdvertisePeer},
 		ClientServer: clientOpts, PeerServer: peerOpts,
+		Peers:   peerapi.Dialer{Source: d.source, ClusterID: d.Cluster.ClusterID},
 		Profile: etcdapi.Profile(d.Cluster.EtcdAPI), HeartbeatInterval: d.Cluster.HeartbeatInterval,
+		DegradationCount: d.Cluster.Replication.DegradationCount,
+		Quorum:           d.Cluster.Replication.Quorum, QuorumTimeout: d.Cluster.Replication.QuorumTimeout,
+		FlushBytes:         d.Cluster.Replication.ChunkBuffer.ThresholdSizeMB << 20,
+		FlushAge:           time.Duration(d.Cluster.Replication.ChunkBuffer.ThresholdAgeMinutes) * time.Minute,
 		CompactionInterval: interval, CompactionWindow: compactionWindow,
 		Members: members,
 		Logger:  d.log, Metrics: d.metrics,

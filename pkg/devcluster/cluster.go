@@ -126,42 +126,65 @@ func (c *Cluster) openStore(ctx context.Context) error {
 	return nil
 }
 
+// awaitActive waits until every node can answer requests.
 func (c *Cluster) awaitActive(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)()
-	active := make(chan error, len(c.nodes))
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	for _, m := range c.nodes {
-		wg.Go(func() {
-			_, err := m.node.Active(ctx)
-			active <- err
-		})
-	}
-	if err := <-active; err != nil {
-		return fmt.Errorf("devcluster: no Primary: %w", errors.Join(err, c.Err()))
+	for i, m := range c.nodes {
+		if err := m.node.AwaitLeader(ctx); err != nil {
+			return fmt.Errorf("devcluster: %s has no Primary: %w", nodeID(i), errors.Join(err, c.Err()))
+		}
 	}
 	return nil
 }
 
+// StopNode stops the i-th node (from 0) gracefully and waits for it.
+func (c *Cluster) StopNode(i int) error {
+	m := c.nodes[i]
+	close(m.stop)
+	<-m.stopped
+	return c.Err()
+}
+
+// StartNode starts the i-th node again after StopNode, or the next new one.
+func (c *Cluster) StartNode(ctx context.Context, i int) error {
+	m, err := c.startNode(ctx, i)
+	if err != nil {
+		return fmt.Errorf("devcluster: %s: %w", nodeID(i), err)
+	}
+	if i == len(c.nodes) {
+		c.nodes = append(c.nodes, nil)
+	}
+	c.nodes[i] = m
+	return nil
+}
+
 // goRun runs f until the cluster ends; its failing ends the cluster.
-func (c *Cluster) goRun(what string, f func(context.Context) error) {
+func (c *Cluster) goRun(what string, f func(context.Context) error, stopped <-chan struct{}) {
 	c.wg.Go(func() {
 		err := f(c.ctx)
-		if c.ctx.Err() == nil {
+		asked := c.ctx.Err() != nil
+		select {
+		case <-stopped:
+			asked = true
+		default:
+		}
+		switch {
+		case !asked:
 			err = fmt.Errorf("%s ended: %w", what, err)
-			c.mu.Lock()
-			c.err = errors.Join(c.err, err)
-			c.mu.Unlock()
+			c.note(err)
 			c.cancel(err)
-		} else if err != nil && !errors.Is(err, context.Canceled) {
-			c.mu.Lock()
-			c.err = errors.Join(c.err, fmt.Errorf("%s: %w", what, err))
-			c.mu.Unlock()
+		case err != nil && !errors.Is(err, context.Canceled):
+			c.note(fmt.Errorf("%s: %w", what, err))
 		}
 	})
+}
+
+func (c *Cluster) note(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = errors.Join(c.err, err)
 }
 
 // Done is closed when the cluster has ended or is ending.

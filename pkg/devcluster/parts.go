@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"github.com/netsy-io/netsy/pkg/config"
 	"github.com/netsy-io/netsy/pkg/elector"
@@ -25,13 +24,34 @@ import (
 type member struct {
 	node         *node.Node
 	client, peer string // host:port
+
+	stop    chan struct{} // closed to stop it alone
+	stopped chan struct{} // closed when it has ended
+}
+
+// run runs the node until it is stopped or ctx ends.
+func (m *member) run(ctx context.Context) error {
+	defer close(m.stopped)
+	run, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan struct{})
+	go func() { // ends with run
+		select {
+		case <-m.stop:
+			cancel()
+		case <-ended:
+		}
+	}()
+	err := m.node.Run(run)
+	close(ended)
+	return err
 }
 
 // quorum is what a new cluster is made with: a majority of the voters, once there are several.
 const quorum = -1
 
-// leaseDuration goes with the elector's default primary_prior_timeout.
-var leaseDuration = config.LeaseDuration(5 * time.Second)
+// leaseDuration goes with the default primary_prior_timeout.
+var leaseDuration = config.Defaults().LeaseDuration()
 
 func (c *Cluster) startNode(ctx context.Context, i int) (*member, error) {
 	id := nodeID(i)
@@ -51,13 +71,14 @@ func (c *Cluster) startNode(ctx context.Context, i int) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &member{client: client.Addr().String(), peer: peer.Addr().String()}
+	m := &member{client: client.Addr().String(), peer: peer.Addr().String(), stop: make(chan struct{}), stopped: make(chan struct{})}
 	m.node, err = node.New(ctx, node.Options{
 		ClusterID: c.o.ClusterID, NodeID: id, Version: version.String(),
 		DataDir: filepath.Join(c.o.Dir, id), Store: c.store,
 		Client: client, Peer: peer,
 		AdvertiseClient: []string{"https://" + m.client}, AdvertisePeer: []string{"https://" + m.peer},
 		ClientServer: clientOpts, PeerServer: peerOpts,
+		Peers: peerapi.Dialer{Source: src, ClusterID: c.o.ClusterID}, Quorum: quorum,
 		Profile: c.o.Profile, ProgressInterval: c.o.ProgressNotifyInterval,
 		CompactionInterval: c.o.CompactionInterval, CompactionWindow: c.o.CompactionWindow,
 		Logger: c.o.Logger.Named(id),
@@ -65,7 +86,7 @@ func (c *Cluster) startNode(ctx context.Context, i int) (*member, error) {
 	if err != nil {
 		return nil, errors.Join(err, client.Close(), peer.Close())
 	}
-	c.goRun(id, m.node.Run)
+	c.goRun(id, m.run, m.stop)
 	return m, nil
 }
 
@@ -86,7 +107,7 @@ func (c *Cluster) startElector() error {
 	if err != nil {
 		return err
 	}
-	c.goRun("elector", e.Run)
+	c.goRun("elector", e.Run, nil)
 	return nil
 }
 

@@ -18,6 +18,9 @@ import (
 // startTimeout bounds the start of a local cluster, which takes well under a second.
 const startTimeout = time.Minute
 
+// maxDevNodes is as many as one machine can sensibly pretend to be.
+const maxDevNodes = 9
+
 func devCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "dev",
@@ -27,10 +30,11 @@ their own and object storage in a directory. What is written stays in --dir and 
 there again at the next start; remove the directory to begin anew.
 
   netsyctl dev
+  netsyctl dev --nodes 3
   netsyctl dev --dir /tmp/netsy --etcd-api kubernetes --log-level info`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "dir", Value: "dev-data", Usage: "directory that holds everything"},
-			&cli.IntFlag{Name: "nodes", Value: 1, Usage: "number of nodes; this version runs one"},
+			&cli.IntFlag{Name: "nodes", Value: 1, Usage: "number of nodes"},
 			&cli.IntFlag{Name: "client-port", Value: 2378, Usage: "port for etcd clients"},
 			&cli.IntFlag{Name: "peer-port", Value: 2381, Usage: "port between the processes"},
 			&cli.StringFlag{Name: "etcd-api", Value: string(etcdapi.ProfileEtcd), Usage: "etcd (plain etcdctl works) or kubernetes (what kube-apiserver needs, no more)"},
@@ -48,8 +52,8 @@ func runDev(c *cli.Context) error {
 	if profile != etcdapi.ProfileEtcd && profile != etcdapi.ProfileKubernetes {
 		return fmt.Errorf("--etcd-api must be etcd or kubernetes (got %q)", profile)
 	}
-	if n := c.Int("nodes"); n != 1 {
-		return fmt.Errorf("--nodes must be 1 (got %d): replication between nodes is not in this version", n)
+	if n := c.Int("nodes"); n < 1 || n > maxDevNodes {
+		return fmt.Errorf("--nodes must be from 1 to %d (got %d)", maxDevNodes, n)
 	}
 	level := hclog.LevelFromString(c.String("log-level"))
 	if level == hclog.NoLevel {

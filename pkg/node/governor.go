@@ -9,6 +9,7 @@ import (
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/primary"
 	"github.com/netsy-io/netsy/pkg/record"
+	"github.com/netsy-io/netsy/pkg/registry"
 )
 
 // learn takes what cluster.json says, from the elector or from a read of our own.
@@ -34,8 +35,9 @@ func (n *Node) named(cs *pb.ClusterState) record.Epoch {
 }
 
 // govern is the state machine: it begins a reign when this node is named Primary
-// of an epoch that it hasn't served, and ends one when its epoch is over. One
-// goroutine runs it, so at most one reign exists.
+// of an epoch that it hasn't served, and ends one when its epoch is over; it follows
+// another's reign when that one is named. One goroutine runs it, so at most one of
+// these goes on.
 func (n *Node) govern(ctx context.Context) error {
 	for {
 		changed := n.state.Changed()
@@ -50,6 +52,14 @@ func (n *Node) govern(ctx context.Context) error {
 				return err
 			}
 			continue
+		}
+		if l, address, ok := n.toFollow(); ok {
+			if err := n.follow(ctx, l, address); err != nil {
+				return err
+			}
+			if ctx.Err() == nil {
+				continue
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -99,9 +109,11 @@ func (n *Node) startReign(ctx context.Context, epoch record.Epoch) (*primary.Rei
 	}()
 	r, err := primary.Start(ctx, primary.Config{
 		Store: n.mvcc, Log: n.objectLog, Hub: n.hub, Office: office{n, epoch},
-		Epoch: epoch, NodeID: n.o.NodeID,
+		Epoch: epoch, Self: n.ref(),
+		Quorum: n.o.Quorum, QuorumTimeout: n.o.QuorumTimeout, FlushBytes: n.o.FlushBytes, FlushAge: n.o.FlushAge,
+		HeartbeatInterval: n.o.HeartbeatInterval, DegradationCount: n.o.DegradationCount,
 		CompactionInterval: n.o.CompactionInterval, CompactionWindow: n.o.CompactionWindow,
-		Logger: n.log.Named("primary"), Metrics: n.meters.primary,
+		Logger: n.log.Named("primary"), Metrics: n.meters.primary, FeedMetrics: n.meters.replication,
 	})
 	cancel(nil)
 	<-watched
@@ -181,6 +193,24 @@ func (o office) StillPrimary(ctx context.Context) error {
 // SetCompaction records the compaction revision in cluster.json.
 func (o office) SetCompaction(ctx context.Context, rev record.Revision) error {
 	return asDeposed(o.n.setCompaction(ctx, o.epoch, rev))
+}
+
+// Durability reads the durability rule.
+func (o office) Durability(ctx context.Context) (registry.Durability, error) {
+	c, err := o.n.registry.Cluster(ctx)
+	if err != nil {
+		return registry.Durability{}, err
+	}
+	return c.Durability, asDeposed(c.Reigns(o.epoch, o.n.ref()))
+}
+
+// SetDurability records the durability rule.
+func (o office) SetDurability(ctx context.Context, d registry.Durability) error {
+	_, err := o.n.registry.UpdateAsPrimary(ctx, o.epoch, o.n.ref(), func(c *registry.Cluster) error {
+		c.Durability = d.Clone()
+		return nil
+	})
+	return asDeposed(err)
 }
 
 // storeFailed looks at an error for what it says of this node's own disk: a node

@@ -11,6 +11,7 @@ import (
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/primary"
+	"github.com/netsy-io/netsy/pkg/replication"
 	"github.com/netsy-io/netsy/pkg/watch"
 )
 
@@ -46,12 +47,14 @@ type meters struct {
 	watch     *watch.Metrics
 	objectLog *objectlog.Metrics
 	primary   *primary.Metrics
+
+	replication *replication.Metrics
 }
 
 func newMeters(reg prometheus.Registerer) meters {
 	return meters{
 		mvcc: mvcc.NewMetrics(reg), watch: watch.NewMetrics(reg),
-		objectLog: objectlog.NewMetrics(reg), primary: primary.NewMetrics(reg),
+		objectLog: objectlog.NewMetrics(reg), primary: primary.NewMetrics(reg), replication: replication.NewMetrics(reg),
 	}
 }
 

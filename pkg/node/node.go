@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -15,9 +16,11 @@ import (
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/peerapi"
 	"github.com/netsy-io/netsy/pkg/primary"
 	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/registry"
+	"github.com/netsy-io/netsy/pkg/replication"
 	"github.com/netsy-io/netsy/pkg/watch"
 )
 
@@ -31,7 +34,11 @@ type Node struct {
 	objectLog *objectlog.Log
 	registry  *registry.Registry
 	hub       *watch.Hub
+	applier   *replication.Applier
 	state     *state
+	api       *etcdapi.Server
+	peers     pb.PeerServer
+	asked     atomic.Int64 // when an elector last asked for the state: nanoseconds after started
 
 	meters meters
 
@@ -56,6 +63,10 @@ func New(ctx context.Context, o Options) (*Node, error) {
 	if err := n.open(ctx); err != nil {
 		return nil, err
 	}
+	n.api = etcdapi.New(etcdapi.Options{
+		Backend: backend{n}, Profile: o.Profile, ClusterID: numericClusterID(o.ClusterID), Logger: n.log.Named("etcdapi"),
+	})
+	n.peers = peerapi.New(peerNode{n}, n.o.HeartbeatInterval)
 	n.registerMetrics()
 	return n, nil
 }
@@ -66,6 +77,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 		return err
 	}
 	n.hub = watch.NewHub(n.mvcc, n.mvcc.Snapshot().Revision(), n.watchOptions())
+	n.applier = replication.NewApplier(n.mvcc, n.hub)
 	if err := n.readCluster(ctx); err != nil {
 		n.hub.Close(nil)
 		return errors.Join(err, n.mvcc.Close())
@@ -116,13 +128,8 @@ func (n *Node) watchOptions() watch.Options {
 }
 
 func (n *Node) register(ctx context.Context, st *mvcc.Store) error {
-	doc := registry.Node{
-		ClusterID: n.o.ClusterID, NodeID: n.o.NodeID, Version: n.o.Version,
-		Incarnation: st.Incarnation(), StartCount: st.StartCount(),
-		ClientURLs: n.o.AdvertiseClient, PeerURLs: n.o.AdvertisePeer,
-	}
 	for {
-		err := n.registry.RegisterNode(ctx, doc)
+		err := n.registry.RegisterNode(ctx, n.registration(st))
 		if !errors.Is(err, registry.ErrUnknownOutcome) && !objectstore.Retryable(err) {
 			return err
 		}
@@ -131,6 +138,38 @@ func (n *Node) register(ctx context.Context, st *mvcc.Store) error {
 		case <-ctx.Done():
 			return errors.Join(ctx.Err(), err)
 		case <-time.After(registerRetry):
+		}
+	}
+}
+
+func (n *Node) registration(st *mvcc.Store) registry.Node {
+	return registry.Node{
+		ClusterID: n.o.ClusterID, NodeID: n.o.NodeID, Version: n.o.Version,
+		Incarnation: st.Incarnation(), StartCount: st.StartCount(),
+		ClientURLs: n.o.AdvertiseClient, PeerURLs: n.o.AdvertisePeer,
+	}
+}
+
+// unheardFor is how long no elector has asked for this node's state before the node
+// looks whether it is still registered: an elector that couldn't reach it may have
+// removed it.
+const unheardFor = 15 * time.Second
+
+// stayRegistered registers the node again, should it have been removed while alive.
+func (n *Node) stayRegistered(ctx context.Context) error {
+	tick := time.NewTicker(unheardFor)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if time.Since(n.started)-time.Duration(n.asked.Load()) < unheardFor {
+			continue
+		}
+		if err := n.registry.RegisterNode(ctx, n.registration(n.mvcc)); err != nil && ctx.Err() == nil {
+			n.log.Warn("no elector asks for this node, and its registration can't be checked", "event", "register_retry", "error", err)
 		}
 	}
 }
@@ -146,9 +185,6 @@ func (n *Node) readCluster(ctx context.Context) error {
 	}
 	if err != nil {
 		return fmt.Errorf("node: %w", err)
-	}
-	if c.Durability.Mode != registry.ModeObjectStorage {
-		return fmt.Errorf("node: %s has durability mode %q, which this version can't serve", registry.ClusterKey, c.Durability.Mode)
 	}
 	if c.CompactionRevision > n.mvcc.CompactRevision() && c.CompactionRevision <= n.mvcc.Snapshot().Revision() {
 		if err := n.mvcc.Compact(ctx, c.CompactionRevision); err != nil {
@@ -201,19 +237,32 @@ var errStopping = errors.New("node: stopping")
 // Active waits until this node is the active Primary, or ctx ends. It returns at
 // once when the node is stopping and has no reign.
 func (n *Node) Active(ctx context.Context) (*primary.Reign, error) {
+	return awaitState(ctx, n, n.state.current)
+}
+
+// AwaitLeader waits until requests can be answered: until this node is the active
+// Primary or follows it.
+func (n *Node) AwaitLeader(ctx context.Context) error {
+	_, err := awaitState(ctx, n, n.state.leader)
+	return err
+}
+
+// awaitState waits until get finds something in the state, ctx ends, or it never will.
+func awaitState[T comparable](ctx context.Context, n *Node, get func() (T, <-chan struct{})) (found T, err error) {
+	var none T
 	for {
-		r, changed := n.state.current()
-		if r != nil {
-			return r, nil
+		v, changed := get()
+		if v != none {
+			return v, nil
 		}
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return none, ctx.Err()
 		case <-changed:
 		case <-n.state.stopping:
-			return nil, errStopping
+			return none, errStopping
 		case <-n.failedCh:
-			return nil, n.failure
+			return none, n.failure
 		}
 	}
 }
@@ -225,11 +274,11 @@ func (n *Node) Incarnation() string { return n.mvcc.Incarnation() }
 type backend struct{ n *Node }
 
 func (b backend) Primary(ctx context.Context) (etcdapi.Primary, error) {
-	r, err := b.n.Active(ctx)
+	p, err := awaitState(ctx, b.n, b.n.state.leader)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", primary.ErrNotPrimary, err)
 	}
-	return r, nil
+	return p, nil
 }
 
 func (b backend) Leader() etcdapi.LeaderView { return b.n.state }

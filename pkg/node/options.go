@@ -4,9 +4,11 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"net"
 	"time"
 
@@ -15,7 +17,9 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/netsy-io/netsy/pkg/etcdapi"
+	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/registry"
 )
 
 // Options are plain values: where they come from (files, environment, tests) is
@@ -26,14 +30,23 @@ type Options struct {
 	DataDir           string
 	Store             objectstore.Store
 
-	// Listeners; Run closes them. Advertised URLs go into nodes/{id}.json.
+	// Listeners; Run closes them. Without them nothing is served on the network: who
+	// embeds the node calls API and PeerServer. Advertised URLs go into nodes/{id}.json.
 	Client, Peer             net.Listener
 	AdvertiseClient          []string
 	AdvertisePeer            []string
 	ClientServer, PeerServer []grpc.ServerOption // credentials and interceptors
 
+	// Peers connects to other nodes.
+	Peers Dialer
+
 	Profile            etcdapi.Profile
 	HeartbeatInterval  time.Duration
+	DegradationCount   int // missed heartbeats until a follower, or the Primary followed, counts as gone
+	Quorum             int // as in primary.Config, as the next ones
+	QuorumTimeout      time.Duration
+	FlushBytes         int
+	FlushAge           time.Duration
 	CompactionInterval time.Duration // 0: never by itself
 	CompactionWindow   time.Duration
 	ProgressInterval   time.Duration // of watch progress notifications; 0: etcd's 10 min
@@ -46,15 +59,26 @@ type Options struct {
 	Metrics *prometheus.Registry // served at /metrics of HealthHandler
 }
 
+// Dialer connects to nodes' peer ports; peerapi.Dialer in life.
+type Dialer interface {
+	// Dial makes a client for the node at address (host:port). It need not wait for
+	// the connection. The caller closes the Closer.
+	Dial(ctx context.Context, node registry.NodeRef, address string) (pb.PeerClient, io.Closer, error)
+}
+
 // Defaults of Options, those of the cluster file.
 const (
-	defaultHeartbeatInterval = time.Second
+	defaultHeartbeatInterval = 500 * time.Millisecond
+	defaultDegradationCount  = 2
 	DefaultCompactionWindow  = 5 * time.Minute
 )
 
 func (o *Options) complete() error {
 	if o.HeartbeatInterval == 0 {
 		o.HeartbeatInterval = defaultHeartbeatInterval
+	}
+	if o.DegradationCount == 0 {
+		o.DegradationCount = defaultDegradationCount
 	}
 	if o.CompactionWindow == 0 {
 		o.CompactionWindow = DefaultCompactionWindow
@@ -69,8 +93,8 @@ func (o *Options) complete() error {
 		o.Logger = hclog.NewNullLogger()
 	}
 	switch {
-	case o.ClusterID == "" || o.NodeID == "" || o.DataDir == "" || o.Store == nil || o.Client == nil || o.Peer == nil:
-		return errors.New("node: ClusterID, NodeID, DataDir, Store, Client and Peer are required")
+	case o.ClusterID == "" || o.NodeID == "" || o.DataDir == "" || o.Store == nil || o.Peers == nil:
+		return errors.New("node: ClusterID, NodeID, DataDir, Store and Peers are required")
 	case o.HeartbeatInterval < 0 || o.CompactionInterval < 0 || o.CompactionWindow < 0 || o.ProgressInterval < 0:
 		return errors.New("node: intervals can't be negative")
 	}

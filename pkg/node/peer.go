@@ -18,6 +18,7 @@ type peerNode struct{ n *Node }
 
 // State reports the node's state as of now.
 func (p peerNode) State() *pb.NodeState {
+	p.n.asked.Store(int64(time.Since(p.n.started)))
 	return p.n.nodeState(p.n.mvcc.ElectionState())
 }
 
@@ -58,6 +59,6 @@ func (n *Node) nodeState(es mvcc.ElectionState) *pb.NodeState {
 		StartTimeUnixNano: n.started.UnixNano(),
 		Tail:              &pb.Pos{Epoch: int64(es.Tail.Epoch), Revision: int64(es.Tail.Revision)},
 		CommittedRevision: int64(n.mvcc.Snapshot().Revision()),
-		PromisedEpoch:     int64(es.Promised), ServedEpoch: int64(es.Served),
+		PromisedEpoch:     int64(es.Promised), ServedEpoch: int64(es.Served), Leaving: n.state.isStopping(),
 	}
 }

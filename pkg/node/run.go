@@ -22,26 +22,27 @@ import (
 // the reverse order of need: first the reign is drained, so that what was taken is
 // answered; then clients are let go; electors hear of it until the end.
 func (n *Node) Run(ctx context.Context) error {
-	client, api := n.clientServer()
-	peer := grpc.NewServer(append([]grpc.ServerOption{peerapi.KeepalivePolicy()}, n.o.PeerServer...)...)
-	pb.RegisterPeerServer(peer, peerapi.New(peerNode{n}, n.o.HeartbeatInterval))
-
+	client, peer := n.clientServer(), n.peerServer()
 	n.state.setHealth(pb.Health_HEALTH_HEALTHY, "")
-	n.log.Info("serving", "event", "node_serving", "client", n.o.Client.Addr().String(), "peer", n.o.Peer.Addr().String(),
+	n.log.Info("serving", "event", "node_serving", "client", addrOf(n.o.Client), "peer", addrOf(n.o.Peer),
 		"store", n.o.Store.String(), "incarnation", n.mvcc.Incarnation(), "tail", n.mvcc.Tail().String())
 
 	stop, stopped := context.WithCancel(ctx)
 	defer stopped()
 	var g errgroup.Group
-	serve := func(s *grpc.Server, l net.Listener) func() error {
-		return func() error {
+	serve := func(s *grpc.Server, l net.Listener) {
+		if l == nil {
+			return
+		}
+		g.Go(func() error {
 			defer stopped() // one that falls takes the others along
 			return ignoreStopped(s.Serve(l))
-		}
+		})
 	}
-	g.Go(serve(client, n.o.Client))
-	g.Go(serve(peer, n.o.Peer))
+	serve(client, n.o.Client)
+	serve(peer, n.o.Peer)
 	g.Go(func() error { return n.checkDisk(stop) })
+	g.Go(func() error { return n.stayRegistered(stop) })
 	g.Go(func() error {
 		defer stopped()
 		return n.govern(stop)
@@ -53,7 +54,7 @@ func (n *Node) Run(ctx context.Context) error {
 			stopped()
 		}
 		n.shutdown(client, peer)
-		api.Wait()
+		n.api.Wait()
 		return nil
 	})
 	err := g.Wait()
@@ -64,16 +65,32 @@ func (n *Node) Run(ctx context.Context) error {
 	return errors.Join(err, n.mvcc.Close())
 }
 
-func (n *Node) clientServer() (*grpc.Server, *etcdapi.Server) {
+func addrOf(l net.Listener) string {
+	if l == nil {
+		return "none"
+	}
+	return l.Addr().String()
+}
+
+// API is the etcd API of this node, for who embeds it.
+func (n *Node) API() *etcdapi.Server { return n.api }
+
+// PeerServer is this node as electors and other nodes call it, for who embeds it.
+func (n *Node) PeerServer() pb.PeerServer { return n.peers }
+
+func (n *Node) clientServer() *grpc.Server {
 	s := grpc.NewServer(append(etcdapi.GRPCOptions(), n.o.ClientServer...)...)
-	api := etcdapi.New(etcdapi.Options{
-		Backend: backend{n}, Profile: n.o.Profile, ClusterID: numericClusterID(n.o.ClusterID), Logger: n.log.Named("etcdapi"),
-	})
-	api.Register(s)
+	n.api.Register(s)
 	hs := health.NewServer()
 	healthpb.RegisterHealthServer(s, hs)
 	reflection.Register(s)
-	return s, api
+	return s
+}
+
+func (n *Node) peerServer() *grpc.Server {
+	s := grpc.NewServer(append([]grpc.ServerOption{peerapi.KeepalivePolicy()}, n.o.PeerServer...)...)
+	pb.RegisterPeerServer(s, n.peers)
+	return s
 }
 
 // shutdown waits for the reign to end (the governor drains it) and stops the servers.

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/netsy-io/netsy/pkg/etcdapi"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/primary"
 )
@@ -18,6 +19,7 @@ type state struct {
 	reason  string // why it is not healthy
 	role    pb.PrimaryState
 	reign   *primary.Reign // not nil only while role is active or draining
+	remote  *remote        // not nil only while this node follows another's reign
 	cluster *pb.ClusterState
 
 	stopping chan struct{} // closed when the node begins to stop
@@ -58,6 +60,18 @@ func (s *state) setRole(role pb.PrimaryState, reign *primary.Reign) {
 	s.update(func(s *state) {
 		s.role, s.reign = role, reign
 		if reign != nil {
+			s.gainLeader()
+		} else if s.leaderless.IsZero() {
+			s.loseLeader()
+		}
+	})
+}
+
+// setRemote says that this node follows the Primary behind r, or, with nil, none.
+func (s *state) setRemote(r *remote) {
+	s.update(func(s *state) {
+		s.remote = r
+		if r != nil {
 			s.gainLeader()
 		} else if s.leaderless.IsZero() {
 			s.loseLeader()
@@ -151,6 +165,20 @@ func (s *state) current() (*primary.Reign, <-chan struct{}) {
 	defer s.mu.Unlock()
 	if s.reign != nil && s.reign.Err() == nil {
 		return s.reign, nil
+	}
+	return nil, s.changed
+}
+
+// leader returns the Primary that requests go to: the reign of this node, or the
+// Primary that it follows; or nil and a channel that is closed at the next change.
+func (s *state) leader() (etcdapi.Primary, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.reign != nil && s.reign.Err() == nil:
+		return s.reign, nil
+	case s.remote != nil && !s.remote.over():
+		return s.remote, nil
 	}
 	return nil, s.changed
 }

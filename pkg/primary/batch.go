@@ -38,7 +38,9 @@ type batch struct {
 	proposals []*proposal
 	outcomes  []outcome // what each proposal gets if the batch commits
 	snapshot  *mvcc.Snapshot
-	opened    time.Time
+	last      record.Revision // what it leaves the store at; set when it is taken
+	opened    time.Time       // by the sequencer
+	taken     time.Time       // by the committer
 }
 
 func (b *batch) empty() bool { return len(b.proposals) == 0 }
@@ -65,6 +67,8 @@ func (b *batch) release() {
 	for i, p := range b.proposals {
 		p.done <- b.outcomes[i]
 	}
+	// The records may have to wait for the object log; what was for clients need not.
+	b.proposals, b.outcomes, b.events, b.snapshot = nil, nil, nil, nil
 }
 
 // fail answers every proposal with err.

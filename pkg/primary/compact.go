@@ -31,6 +31,7 @@ func (r *Reign) Compact(ctx context.Context, rev record.Revision) error {
 		return err
 	}
 	r.cfg.Hub.Compacted(rev)
+	r.feed.Committed(st.Snapshot().Revision(), rev)
 	r.cfg.Logger.Info("compacted history", "event", "compaction", "revision", rev)
 	return nil
 }
@@ -71,7 +72,7 @@ func (r *Reign) compactByItself(ctx context.Context) {
 		case <-tick.C:
 		}
 		now := time.Now()
-		needed, any := r.cfg.Hub.MinNeeded()
+		needed, any := r.needed()
 		var target record.Revision
 		marks = append(marks, mark{now, r.cfg.Store.Snapshot().Revision()})
 		target, marks = compactionTarget(marks, now, r.cfg.CompactionWindow, needed, any)
@@ -82,4 +83,15 @@ func (r *Reign) compactByItself(ctx context.Context) {
 			r.cfg.Logger.Warn("compaction failed; trying again at the next interval", "event", "compaction_failed", "revision", target, "error", err)
 		}
 	}
+}
+
+// needed is the lowest revision that a watch, here or on a replica, still has to read.
+func (r *Reign) needed() (rev record.Revision, any bool) {
+	rev, any = r.cfg.Hub.MinNeeded()
+	for _, f := range r.feed.Followers() {
+		if f.Connected && f.Needed > 0 && (!any || f.Needed < rev) {
+			rev, any = f.Needed, true
+		}
+	}
+	return rev, any
 }

@@ -18,6 +18,9 @@ var (
 	ErrDraining = errors.New("primary: draining, no new writes are taken")
 	// ErrQueueFull: more proposals wait than the queue holds; certainly not applied.
 	ErrQueueFull = errors.New("primary: too many writes are waiting")
+	// ErrNoSpace: so much is not in object storage yet that no more is taken until it
+	// can be reached; certainly not applied.
+	ErrNoSpace = errors.New("primary: too much is not in object storage yet")
 )
 
 // Why a reign ended or could not begin.

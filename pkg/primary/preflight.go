@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/netsy-io/netsy/pkg/mvcc"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/record"
 )
@@ -30,7 +32,7 @@ func (p *preflight) run(ctx context.Context) (*objectlog.Writer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("catching up with the object log: %w", err)
 		}
-		writer := p.cfg.Log.NewWriter(p.cfg.Epoch, p.cfg.NodeID, end.Last.Revision+1)
+		writer := p.cfg.Log.NewWriter(p.cfg.Epoch, p.cfg.Self.NodeID, end.Last.Revision+1)
 		err = p.uploadAndSeal(ctx, writer, end)
 		if err == nil {
 			return writer, nil
@@ -70,6 +72,14 @@ func (p *preflight) catchUp(ctx context.Context) (objectlog.End, error) {
 	p.log.Info("caught up with the object log", "event", "preflight_caught_up", "from", after, "to", end.Last.Revision,
 		"chunks", chunks, "local_tail", p.cfg.Store.Tail().String(), "seconds", time.Since(began).Seconds())
 	return end, nil
+}
+
+// CatchUp brings st to the end of the object log, wherever it is: the log wins. It is
+// for a copy that nobody can send what it lacks; what it adds counts as committed only
+// once a Primary says so.
+func CatchUp(ctx context.Context, st *mvcc.Store, log *objectlog.Log, logger hclog.Logger) (objectlog.End, error) {
+	p := preflight{cfg: Config{Store: st, Log: log, Epoch: math.MaxInt64}, log: logger}
+	return p.catchUp(ctx)
 }
 
 // agreed finds the revision up to which the local copy is known to be what the
@@ -127,7 +137,7 @@ func (p *preflight) uploadAndSeal(ctx context.Context, w *objectlog.Writer, end 
 	if err != nil {
 		return err
 	}
-	seal := record.EpochStart(w.Next(), p.cfg.Epoch, p.cfg.NodeID, prev, time.Now())
+	seal := record.EpochStart(w.Next(), p.cfg.Epoch, p.cfg.Self.NodeID, prev, time.Now())
 	chunk, err := w.Append(ctx, []record.Record{seal})
 	if err != nil {
 		return err

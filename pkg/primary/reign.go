@@ -14,11 +14,14 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/netsy-io/netsy/pkg/lease"
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/record"
+	"github.com/netsy-io/netsy/pkg/registry"
+	"github.com/netsy-io/netsy/pkg/replication"
 	"github.com/netsy-io/netsy/pkg/watch"
 )
 
@@ -29,24 +32,74 @@ type Office interface {
 	StillPrimary(ctx context.Context) error
 	// SetCompaction records rev as the compaction revision, on the same condition.
 	SetCompaction(ctx context.Context, rev record.Revision) error
+	// Durability reads the durability rule, on the same condition.
+	Durability(ctx context.Context) (registry.Durability, error)
+	// SetDurability records d, on the same condition. An error wrapping
+	// registry.ErrUnknownOutcome says that it may be recorded, now or later.
+	SetDurability(ctx context.Context, d registry.Durability) error
 }
 
-// Config is what a reign needs. All fields are required.
+// Config is what a reign needs. Fields with a default have it in complete.
 type Config struct {
 	Store  *mvcc.Store
 	Log    *objectlog.Log
 	Hub    *watch.Hub
 	Office Office
 
-	Epoch  record.Epoch
-	NodeID string
+	Epoch record.Epoch
+	Self  registry.NodeRef
+
+	// Quorum is how many receipts a commit needs beside the Primary's own copy; -1: a
+	// majority of the voters; 0: none ever, all commits go through object storage.
+	Quorum        int
+	QuorumTimeout time.Duration // how long a batch waits for receipts before it goes to the object log
+
+	// Committed records go to the object log once they have FlushBytes, or are
+	// FlushAge old. Once MaxUnlogged bytes wait for it, writes are refused.
+	FlushBytes  int
+	FlushAge    time.Duration
+	MaxUnlogged int
+
+	// Followers are expected to be heard every HeartbeatInterval, and count as
+	// unhealthy when DegradationCount are missed.
+	HeartbeatInterval time.Duration
+	DegradationCount  int
 
 	// CompactionInterval is how often, and CompactionWindow how far behind the
 	// present, history is compacted by itself; an interval of 0 means never.
 	CompactionInterval, CompactionWindow time.Duration
 
-	Logger  hclog.Logger
-	Metrics *Metrics
+	Logger      hclog.Logger
+	Metrics     *Metrics
+	FeedMetrics *replication.Metrics
+}
+
+// Defaults of Config, those of the cluster file.
+const (
+	defaultQuorumTimeout     = time.Second
+	defaultFlushBytes        = 4 << 20
+	defaultFlushAge          = time.Minute
+	defaultHeartbeatInterval = time.Second
+	defaultDegradationCount  = 2
+	// defaultMaxUnlogged is some minutes' worth of a busy cluster's writes, and small
+	// beside the memory that the keys themselves take.
+	defaultMaxUnlogged = 64 << 20
+)
+
+func (c *Config) complete() {
+	setDefault(&c.QuorumTimeout, defaultQuorumTimeout)
+	setDefault(&c.FlushBytes, defaultFlushBytes)
+	setDefault(&c.FlushAge, defaultFlushAge)
+	setDefault(&c.MaxUnlogged, defaultMaxUnlogged)
+	setDefault(&c.HeartbeatInterval, defaultHeartbeatInterval)
+	setDefault(&c.DegradationCount, defaultDegradationCount)
+}
+
+func setDefault[T comparable](p *T, v T) {
+	var zero T
+	if *p == zero {
+		*p = v
+	}
 }
 
 // Reign is one epoch of an active Primary. It is made by Start and ends once, by
@@ -57,12 +110,16 @@ type Reign struct {
 	lease  leaseSlot
 	proof  *confirmer
 
-	queue         chan *proposal
-	ready         chan struct{} // the committer is free: hand over a batch
-	batches       chan *batch   // of capacity 1: handing over never waits
-	sequencerGone chan struct{}
-	draining      atomic.Bool
-	compacting    sync.Mutex
+	feed *replication.Feed
+
+	queue      chan *proposal
+	ready      chan struct{} // the committer is free: hand over a batch
+	batches    chan *batch   // of capacity 1: handing over never waits
+	requests   chan request
+	draining   atomic.Bool
+	full       atomic.Bool                         // too much is not in the object log yet
+	rule       atomic.Pointer[registry.Durability] // under which receipts prove the reign; nil while they don't
+	compacting sync.Mutex
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -75,30 +132,62 @@ type Reign struct {
 // older Primary, and only then returns an active reign. ctx bounds the start
 // only. A failed start leaves nothing running, and the epoch is used up.
 func Start(ctx context.Context, cfg Config) (*Reign, error) {
-	p := preflight{cfg: cfg, log: cfg.Logger.Named("preflight")}
-	writer, err := p.run(ctx)
+	cfg.complete()
+	r, err := start(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("primary: starting epoch %d: %w", cfg.Epoch, err)
 	}
+	return r, nil
+}
+
+func start(ctx context.Context, cfg Config) (*Reign, error) {
+	var (
+		writer *objectlog.Writer
+		rule   registry.Durability
+	)
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		p := preflight{cfg: cfg, log: cfg.Logger.Named("preflight")}
+		writer, err = p.run(gctx)
+		return err
+	})
+	g.Go(func() (err error) {
+		rule, err = cfg.Office.Durability(gctx)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
 	working, err := cfg.Store.NewWorking(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("primary: starting epoch %d: reading the local copy: %w", cfg.Epoch, err)
+		return nil, fmt.Errorf("reading the local copy: %w", err)
 	}
 	r := &Reign{
-		cfg:           cfg,
-		queue:         make(chan *proposal, queueSize),
-		ready:         make(chan struct{}),
-		batches:       make(chan *batch, 1),
-		sequencerGone: make(chan struct{}),
-		over:          make(chan struct{}),
+		cfg:      cfg,
+		queue:    make(chan *proposal, queueSize),
+		ready:    make(chan struct{}),
+		batches:  make(chan *batch, 1),
+		requests: make(chan request),
+		over:     make(chan struct{}),
 	}
 	r.proof = newConfirmer(r.askOffice)
 	r.ctx, r.cancel = context.WithCancelCause(context.Background())
 	r.leases = lease.NewExpirer(time.Now(), r.expire, lease.WithLogger(cfg.Logger.Named("lease")), lease.WithMetrics(cfg.Metrics.leases))
-	if err := r.open(working); err != nil {
-		return nil, fmt.Errorf("primary: starting epoch %d: %w", cfg.Epoch, err)
+	if r.feed, err = replication.NewFeed(ctx, replication.FeedConfig{
+		Store: cfg.Store, Self: cfg.Self, Epoch: cfg.Epoch, End: cfg.Store.Tail(),
+		HeartbeatInterval: cfg.HeartbeatInterval, DegradationCount: cfg.DegradationCount,
+		HigherEpoch: func(e record.Epoch) {
+			r.cancel(&HigherEpochError{Own: cfg.Epoch, Seen: e, Where: "a replica's word"})
+		},
+		Logger: cfg.Logger.Named("feed"), Metrics: cfg.FeedMetrics,
+	}); err != nil {
+		return nil, err
 	}
-	r.run(working, writer)
+	if err := r.open(working); err != nil {
+		r.feed.Close(err)
+		return nil, err
+	}
+	r.run(working, newCommitter(r, writer, r.feed, rule))
 	return r, nil
 }
 
@@ -110,6 +199,10 @@ func (r *Reign) open(w *mvcc.Working) error {
 		return err
 	}
 	r.cfg.Hub.SkipTo(sn.Revision())
+	r.feed.Committed(sn.Revision(), r.cfg.Store.CompactRevision())
+	if first, pos, ok := r.cfg.Store.Logged(); ok {
+		r.feed.Logged(first, pos)
+	}
 	sn.Ascend(nil, func(kv *mvccpb.KeyValue) bool {
 		if kv.Lease != 0 {
 			r.leases.Attach(kv)
@@ -120,12 +213,9 @@ func (r *Reign) open(w *mvcc.Working) error {
 }
 
 // run starts the reign's goroutines and the one that waits for them all.
-func (r *Reign) run(working *mvcc.Working, writer *objectlog.Writer) {
-	r.goFunc(func(ctx context.Context) {
-		defer close(r.sequencerGone)
-		r.sequence(ctx, working)
-	})
-	r.goFunc(func(ctx context.Context) { r.cancel(r.commit(ctx, writer)) })
+func (r *Reign) run(working *mvcc.Working, c *committer) {
+	r.goFunc(func(ctx context.Context) { r.sequence(ctx, working) })
+	r.goFunc(func(ctx context.Context) { r.cancel(c.run(ctx)) })
 	r.goFunc(r.proof.run)
 	r.goFunc(func(ctx context.Context) { r.leases.Run(ctx) })
 	if r.cfg.CompactionInterval > 0 {
@@ -133,6 +223,7 @@ func (r *Reign) run(working *mvcc.Working, writer *objectlog.Writer) {
 	}
 	go func() { // ends when the others have: the last act of the reign
 		<-r.ctx.Done()
+		r.feed.Close(ErrNotPrimary)
 		r.wg.Wait()
 		close(r.over)
 	}()
@@ -164,28 +255,73 @@ func (r *Reign) Stop(cause error) {
 	<-r.over
 }
 
-// Drain takes no more proposals, waits until all that were taken are answered, and
-// stops. If ctx ends first it stops at once.
+// Drain hands over: it takes no more proposals, waits until all that were taken are
+// answered, brings everything into the object log, records that it is all there, so that
+// any node may be the next Primary, and stops. If ctx ends first it stops at once.
 func (r *Reign) Drain(ctx context.Context) error {
 	r.draining.Store(true)
+	err := r.answerAll(ctx)
+	if err == nil {
+		_, err = r.ask(ctx, registry.NodeRef{})
+	}
+	r.Stop(ErrStopped)
+	return err
+}
+
+// RemoveVoter sees to it that ref is no voter, and returns once cluster.json says so.
+func (r *Reign) RemoveVoter(ctx context.Context, ref registry.NodeRef) error {
+	if ref.IsZero() || ref == r.cfg.Self {
+		return fmt.Errorf("primary: %v can't be removed from the voters here", ref)
+	}
+	over, err := r.ask(ctx, ref)
+	if over {
+		return ErrNotPrimary
+	}
+	return err
+}
+
+// ask hands the committer a request and waits for its answer. over: the reign ended first.
+func (r *Reign) ask(ctx context.Context, remove registry.NodeRef) (over bool, err error) {
+	q := request{remove: remove, done: make(chan error, 1)}
+	select {
+	case r.requests <- q:
+	case <-r.over:
+		return true, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	select {
+	case err := <-q.done:
+		return false, err
+	case <-r.over:
+		return true, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+// Feed is where replicas follow the reign.
+func (r *Reign) Feed() *replication.Feed { return r.feed }
+
+// answerAll waits until every proposal that was taken is answered.
+func (r *Reign) answerAll(ctx context.Context) error {
 	// An empty proposal is answered after everything before it.
 	p := &proposal{ctx: ctx, done: make(chan outcome, 1), eval: func(*mvcc.Working, mvcc.Stamp) (any, *mvcc.Change, error) { return nil, nil, nil }}
-	var err error
 	select {
 	case r.queue <- p:
 		select {
 		case o := <-p.done:
-			err = o.err
+			return o.err
 		case <-ctx.Done():
-			err = ctx.Err()
+			return ctx.Err()
 		case <-r.over:
+			return nil
 		}
 	case <-ctx.Done():
-		err = ctx.Err()
+		return ctx.Err()
 	case <-r.over:
+		return nil
 	}
-	r.Stop(ErrStopped)
-	return err
 }
 
 // RenewLease takes a read lease from the elector.
@@ -208,14 +344,31 @@ func (r *Reign) Confirm(ctx context.Context) error {
 	return r.proof.confirm(ctx, r.over)
 }
 
-// askOffice reads cluster.json anew. A denial ends the reign; not reaching object
+// askOffice proves the reign by a round of the voters while receipts may acknowledge,
+// else by reading cluster.json anew. A denial ends the reign; not reaching object
 // storage doesn't: it proves nothing either way.
 func (r *Reign) askOffice(ctx context.Context) error {
+	if r.provenByVoters(ctx) {
+		return nil
+	}
 	err := r.cfg.Office.StillPrimary(ctx)
 	if errors.Is(err, ErrDeposed) {
 		r.cancel(err)
 	}
 	return err
+}
+
+// provenByVoters asks the voters, who must not have promised a later epoch. The rule
+// must have been in force before the question and after the answers.
+func (r *Reign) provenByVoters(ctx context.Context) bool {
+	d := r.rule.Load()
+	if d == nil || r.cfg.Store.ElectionState().Promised != r.cfg.Epoch {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.QuorumTimeout)
+	defer cancel()
+	err := r.feed.Round(ctx, func(answered []registry.NodeRef) bool { return provenByRound(*d, r.cfg.Self, answered) })
+	return err == nil && r.rule.Load() == d
 }
 
 // Snapshot returns a committed state that is current as of some moment after the call.

@@ -205,6 +205,7 @@ func TestStartingPrimaryStopsAtAHigherEpoch(t *testing.T) {
 	w.epoch = 5
 	b.mustStart() // epoch 6 seals the log
 	a.reign.Stop(ErrStopped)
+	w.epoch = 3 // cluster.json would have told as well
 	err := a.startAt(t.Context(), 3)
 	var higher *HigherEpochError
 	if !errors.As(err, &higher) || higher.Seen != 6 || !errors.Is(err, ErrDeposed) {

@@ -16,6 +16,9 @@ func (r *Reign) propose(ctx context.Context, eval func(*mvcc.Working, mvcc.Stamp
 	if r.draining.Load() {
 		return nil, ErrDraining
 	}
+	if r.full.Load() {
+		return nil, ErrNoSpace
+	}
 	p := &proposal{ctx: ctx, eval: eval, done: make(chan outcome, 1)}
 	select {
 	case r.queue <- p:
@@ -99,7 +102,7 @@ func (r *Reign) evaluate(b *batch, p *proposal, w *mvcc.Working) {
 	if b.empty() {
 		b.opened = now
 	}
-	result, change, err := p.eval(w, mvcc.Stamp{Epoch: r.cfg.Epoch, LeaderID: r.cfg.NodeID, Now: now, LeaseValid: r.leases.Valid})
+	result, change, err := p.eval(w, mvcc.Stamp{Epoch: r.cfg.Epoch, LeaderID: r.cfg.Self.NodeID, Now: now, LeaseValid: r.leases.Valid})
 	// Errors wait for the commit as results do: they too tell what the tentative
 	// state looked like.
 	b.add(p, outcome{result: result, err: err}, change)

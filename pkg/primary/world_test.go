@@ -17,6 +17,7 @@ import (
 	"github.com/netsy-io/netsy/pkg/objectstore/fault"
 	"github.com/netsy-io/netsy/pkg/objectstore/memstore"
 	"github.com/netsy-io/netsy/pkg/record"
+	"github.com/netsy-io/netsy/pkg/registry"
 	"github.com/netsy-io/netsy/pkg/watch"
 )
 
@@ -24,12 +25,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // world is a bucket and the machines that use it.
 type world struct {
-	t      *testing.T
-	bucket objectstore.Store
-	epoch  record.Epoch // the highest begun, as cluster.json would say
+	t          *testing.T
+	bucket     objectstore.Store
+	epoch      record.Epoch // the highest begun, as cluster.json would say
+	durability registry.Durability
 }
 
-func newWorld(t *testing.T) *world { return &world{t: t, bucket: memstore.New(nil)} }
+func newWorld(t *testing.T) *world {
+	return &world{t: t, bucket: memstore.New(nil), durability: registry.Durability{Mode: registry.ModeObjectStorage}}
+}
 
 // machine is one node's disk and process, with its own faulty way to the bucket.
 type machine struct {
@@ -83,7 +87,7 @@ func (m *machine) start(ctx context.Context) error {
 func (m *machine) startAt(ctx context.Context, epoch record.Epoch) error {
 	log := objectlog.New(m.net, objectlog.Options{})
 	r, err := Start(ctx, Config{
-		Store: m.st, Log: log, Hub: m.hub, Office: desk{m, epoch}, Epoch: epoch, NodeID: m.id, Logger: hclog.NewNullLogger(), Metrics: NewMetrics(nil),
+		Store: m.st, Log: log, Hub: m.hub, Office: desk{m, epoch}, Epoch: epoch, Self: registry.NodeRef{NodeID: m.id, Incarnation: m.st.Incarnation()}, Logger: hclog.NewNullLogger(), Metrics: NewMetrics(nil),
 	})
 	m.reign = r
 	return err
@@ -109,6 +113,18 @@ func (d desk) StillPrimary(context.Context) error {
 	if d.epoch != d.m.w.epoch {
 		return fmt.Errorf("%w: epoch %d is over", ErrDeposed, d.epoch)
 	}
+	return nil
+}
+
+func (d desk) Durability(ctx context.Context) (registry.Durability, error) {
+	return d.m.w.durability.Clone(), d.StillPrimary(ctx)
+}
+
+func (d desk) SetDurability(ctx context.Context, to registry.Durability) error {
+	if err := d.StillPrimary(ctx); err != nil {
+		return err
+	}
+	d.m.w.durability = to.Clone()
 	return nil
 }
 

@@ -1,0 +1,166 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/netsy-io/netsy/pkg/forward"
+	"github.com/netsy-io/netsy/pkg/mvcc"
+	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
+	"github.com/netsy-io/netsy/pkg/primary"
+	"github.com/netsy-io/netsy/pkg/record"
+	"github.com/netsy-io/netsy/pkg/registry"
+	"github.com/netsy-io/netsy/pkg/replication"
+)
+
+// leadership is who is Primary of which epoch.
+type leadership struct {
+	epoch   record.Epoch
+	primary registry.NodeRef
+}
+
+func leadershipOf(cs *pb.ClusterState) leadership {
+	return leadership{record.Epoch(cs.Epoch), registry.NodeRef{NodeID: cs.Primary.GetNodeId(), Incarnation: cs.Primary.GetIncarnation()}}
+}
+
+// toFollow returns whose reign this node should follow; ok is false if there is none
+// that it knows of and may follow.
+func (n *Node) toFollow() (l leadership, address string, ok bool) {
+	_, _, _, cs := n.state.view()
+	l = leadershipOf(cs)
+	if l.primary.IsZero() || l.primary.NodeID == n.o.NodeID || l.epoch < n.mvcc.ElectionState().Promised {
+		return l, "", false
+	}
+	for _, m := range cs.Members {
+		if m.NodeId == l.primary.NodeID && len(m.PeerUrls) > 0 {
+			u, err := url.Parse(m.PeerUrls[0])
+			return l, u.Host, err == nil && u.Host != ""
+		}
+	}
+	return l, "", false
+}
+
+// followRetry is the pause before a Primary is followed again after the stream to it broke.
+const followRetry = 100 * time.Millisecond
+
+// follow follows l's reign until it is over, as far as this node knows, or ctx ends.
+// It returns an error only if the node can't go on.
+func (n *Node) follow(ctx context.Context, l leadership, address string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watched := make(chan struct{})
+	go func() { // ends with follow
+		defer close(watched)
+		n.whileLeads(ctx, l)
+		cancel()
+	}()
+	defer func() { cancel(); <-watched }()
+
+	client, closer, err := n.o.Peers.Dial(ctx, l.primary, address)
+	if err != nil {
+		n.log.Warn("can't connect to the Primary", "event", "follow_failed", "primary", l.primary, "address", address, "error", err)
+		return pauseFor(ctx, followRetry)
+	}
+	defer closer.Close()
+	log := n.log.With("epoch", l.epoch, "primary", l.primary)
+	for last := ""; ctx.Err() == nil; {
+		err := n.followOnce(ctx, l, client)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if errors.Is(err, replication.ErrBehind) {
+			err = n.catchUp(ctx)
+		}
+		if fatal := n.followFailed(err); fatal != nil {
+			return fatal
+		}
+		if err != nil && err.Error() != last { // a lasting failure is logged once
+			last = err.Error()
+			log.Warn("not following the Primary, trying again", "event", "follow_failed", "error", err)
+		}
+		if pauseFor(ctx, followRetry) != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// followOnce follows over one stream.
+func (n *Node) followOnce(ctx context.Context, l leadership, client pb.PeerClient) error {
+	done := make(chan struct{})
+	fwd := forward.NewClient(client, n.log.Named("forward"))
+	defer fwd.Close()
+	defer n.state.setRemote(nil)
+	defer close(done)
+	return replication.Follow(ctx, replication.FollowConfig{
+		Store: n.mvcc, Self: n.ref(), Epoch: l.epoch, Primary: client, Applier: n.applier,
+		Needed: func() record.Revision {
+			rev, _ := n.hub.MinNeeded()
+			return rev
+		},
+		HeartbeatInterval: n.o.HeartbeatInterval, DegradationCount: n.o.DegradationCount,
+		Following: func() {
+			n.log.Info("following", "event", "following", "primary", l.primary, "epoch", l.epoch, "tail", n.mvcc.Tail().String())
+			n.state.setRemote(&remote{Client: fwd, store: n.mvcc, done: done})
+		},
+		Logger: n.log.Named("follow"), Metrics: n.meters.replication,
+	})
+}
+
+// catchUp brings the local copy to the end of the object log: the Primary's memory and
+// SQLite don't reach back to where this copy ends.
+func (n *Node) catchUp(ctx context.Context) error {
+	n.log.Info("loading the object log", "event", "log_load", "tail", n.mvcc.Tail().String())
+	end, err := primary.CatchUp(ctx, n.mvcc, n.objectLog, n.log)
+	if err != nil {
+		return fmt.Errorf("node: loading the object log: %w", err)
+	}
+	n.log.Info("loaded the object log", "event", "log_loaded", "revision", end.Last.Revision)
+	return nil
+}
+
+// followFailed looks at why following failed for what the node can't outlive.
+func (n *Node) followFailed(err error) error {
+	var gone *mvcc.TruncateError
+	if errors.As(err, &gone) {
+		// The Primary lacks what this node knows to be committed. Going on would hide it.
+		n.fail(fmt.Errorf("node: this copy and the Primary's contradict each other: %w", err))
+		return n.fatal()
+	}
+	if err == nil {
+		return nil
+	}
+	return n.storeFailed(err)
+}
+
+// whileLeads returns when another leadership is known, or a later epoch is promised,
+// or ctx ends.
+func (n *Node) whileLeads(ctx context.Context, l leadership) {
+	for {
+		changed := n.state.Changed()
+		_, _, _, cs := n.state.view()
+		if leadershipOf(cs) != l || n.mvcc.ElectionState().Promised > l.epoch {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+	}
+}
+
+// pauseFor returns nil after d, or ctx's error when it ends first.
+func pauseFor(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
