@@ -33,8 +33,8 @@ func (p *scriptedPeer) Forward(ctx context.Context, _ ...grpc.CallOption) (pb.Pe
 	return s, nil
 }
 
-// scriptedStream takes holdAt requests; the next one blocks and fails as the stream
-// breaks.
+// scriptedStream takes holdAt requests; the next one blocks until it is released, or
+// fails as the stream breaks.
 type scriptedStream struct {
 	grpc.ClientStream
 	ctx       context.Context
@@ -48,10 +48,11 @@ type scriptedStream struct {
 	sent    []*pb.ForwardRequest
 	answers chan *pb.ForwardResponse
 	broken  chan struct{}
+	release chan struct{}
 }
 
 func newScriptedStream(holdAt int) *scriptedStream {
-	return &scriptedStream{holdAt: holdAt, answers: make(chan *pb.ForwardResponse, 100), broken: make(chan struct{})}
+	return &scriptedStream{holdAt: holdAt, answers: make(chan *pb.ForwardResponse, 100), broken: make(chan struct{}), release: make(chan struct{})}
 }
 
 var errCut = errors.New("the connection was cut")
@@ -70,19 +71,18 @@ func (s *scriptedStream) Header() (metadata.MD, error) {
 }
 
 func (s *scriptedStream) Send(req *pb.ForwardRequest) error {
-	s.mu.Lock()
-	hold := len(s.sent) == s.holdAt
-	if !hold {
-		s.sent = append(s.sent, req)
-	}
-	s.mu.Unlock()
-	if hold {
+	if len(s.requests()) == s.holdAt {
 		select {
+		case <-s.release:
 		case <-s.broken:
+			return io.EOF // as gRPC does: Recv has the reason
 		case <-s.ctx.Done():
+			return io.EOF
 		}
-		return io.EOF // as gRPC does: Recv has the reason
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sent = append(s.sent, req)
 	return nil
 }
 
