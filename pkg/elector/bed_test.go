@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/netsy-io/netsy/pkg/leaderlock"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/objectstore/memstore"
@@ -40,6 +41,7 @@ type bed struct {
 
 	mu      sync.Mutex
 	nodes   map[string]*modelNode // by address
+	procs   map[string]*process   // electors, by address
 	reigns  map[int64]string      // who started in an epoch
 	actives int
 	changed chan struct{} // closed and replaced when a node's state changes
@@ -51,7 +53,7 @@ func inBubble(t *testing.T, fn func(t *testing.T, b *bed)) {
 		store := memstore.New(time.Now)
 		fn(t, &bed{
 			t: t, store: store, reg: registry.New(store, testCluster),
-			nodes: map[string]*modelNode{}, reigns: map[int64]string{}, changed: make(chan struct{}),
+			nodes: map[string]*modelNode{}, procs: map[string]*process{}, reigns: map[int64]string{}, changed: make(chan struct{}),
 		})
 	})
 }
@@ -368,7 +370,7 @@ type process struct {
 func (b *bed) elector(id string, change ...func(*Options)) *process {
 	opt := Options{
 		Store: b.store, ClusterID: testCluster, LeaderID: id, AdvertiseAddr: id + ":8443", Quorum: registry.QuorumMajority,
-		LeaseDuration: testLease, Dialer: &dialer{b: b},
+		LeaseDuration: testLease, Dialer: &dialer{b: b}, ask: b.askElector,
 	}
 	for _, fn := range change {
 		fn(&opt)
@@ -379,8 +381,23 @@ func (b *bed) elector(id string, change ...func(*Options)) *process {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &process{Elector: e, cancel: cancel, done: make(chan error, 1)}
+	b.mu.Lock()
+	b.procs[opt.AdvertiseAddr] = p
+	b.mu.Unlock()
 	go func() { p.done <- e.Run(ctx) }()
 	return p
+}
+
+// askElector asks the elector at an address whether it is in office.
+func (b *bed) askElector(ctx context.Context, h leaderlock.Holder) error {
+	b.mu.Lock()
+	p := b.procs[h.Address]
+	b.mu.Unlock()
+	if p == nil {
+		return errUnreachable
+	}
+	_, err := (&electionService{e: p.Elector}).ListMembers(ctx, &peerpb.ListMembersRequest{})
+	return err
 }
 
 func (p *process) stop(t *testing.T) {

@@ -28,6 +28,7 @@ type Elector struct {
 	opt    Options
 	reg    *registry.Registry
 	lock   *leaderlock.Lock
+	asker  *asker                 // used by the lock alone; nil: no elector is asked
 	office atomic.Pointer[office] // nil: not in office
 }
 
@@ -36,15 +37,22 @@ func New(opt Options) (*Elector, error) {
 	if err := opt.complete(); err != nil {
 		return nil, err
 	}
+	e := &Elector{opt: opt, reg: registry.New(opt.Store, opt.ClusterID)}
+	ask := opt.ask
+	if opt.ElectorCredentials != nil {
+		e.asker = &asker{creds: opt.ElectorCredentials}
+		ask = e.asker.ask
+	}
 	lock, err := leaderlock.New(leaderlock.Options{
 		Store: opt.Store, Key: LockKey, ClusterID: opt.ClusterID,
 		LeaderID: opt.LeaderID, Address: opt.AdvertiseAddr, Sole: opt.SoleLeaderID,
-		RenewEvery: opt.LockRenewEvery, Timeout: opt.LockTimeout, Logger: opt.Logger,
+		Ask: ask, RenewEvery: opt.LockRenewEvery, Timeout: opt.LockTimeout, Logger: opt.Logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("elector: %w", err)
 	}
-	return &Elector{opt: opt, reg: registry.New(opt.Store, opt.ClusterID), lock: lock}, nil
+	e.lock = lock
+	return e, nil
 }
 
 // Register adds the Election service to a gRPC server.
@@ -58,7 +66,10 @@ func (e *Elector) InOffice() bool { return e.office.Load() != nil && e.lock.MayA
 // Run competes for office and elects until ctx ends, and then returns nil, with the
 // lock released and everything stopped. It returns an error only for what time
 // can't mend: a damaged document, another cluster's bucket, missing permissions.
-func (e *Elector) Run(ctx context.Context) error {
+func (e *Elector) Run(ctx context.Context) (err error) {
+	if e.asker != nil {
+		defer func() { err = errors.Join(err, e.asker.close()) }()
+	}
 	for {
 		err := e.lock.Run(ctx, e.lead)
 		if ctx.Err() != nil {
@@ -96,7 +107,7 @@ func (e *Elector) lead(ctx context.Context) error {
 // which nothing that an earlier elector still has under way can land there. An
 // unknown outcome is settled by doing it again.
 func (e *Elector) takeOffice(ctx context.Context) (registry.Cluster, error) {
-	for {
+	for conflicts := 0; ; {
 		c, err := e.reg.EnsureCluster(ctx, e.opt.Quorum)
 		if err == nil {
 			c, err = e.reg.SwapCluster(ctx, c, func(c *registry.Cluster) error {
@@ -111,6 +122,9 @@ func (e *Elector) takeOffice(ctx context.Context) (registry.Cluster, error) {
 			return registry.Cluster{}, context.Cause(ctx)
 		case !transient(err):
 			return registry.Cluster{}, err
+		case errors.Is(err, registry.ErrConflict) && conflicts < maxConflicts:
+			conflicts++
+			continue
 		}
 		e.opt.Logger.Warn("taking office failed, trying again", "event", "elector_office_failed", "error", err)
 		if err := pause(ctx, e.opt.RetryEvery); err != nil {

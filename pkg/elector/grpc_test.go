@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/netsy-io/netsy/pkg/leaderlock"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/registry"
 )
@@ -119,6 +120,51 @@ func TestOverGRPC(t *testing.T) {
 		time.Sleep(time.Minute)
 		b.await("the first to be heard again", func() bool { return first.seq > 0 })
 		e.stop(t)
+		for _, stop := range stops {
+			stop()
+		}
+	})
+}
+
+// The elector in office, asked over gRPC, says so; one out of office, or gone, doesn't.
+func TestAskerOverGRPC(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bed) {
+		b.add("node-1")
+		e1 := b.elector("e1")
+		b.awaitActiveAbove(0)
+		e2 := b.elector("e2")
+		time.Sleep(time.Minute)
+		ls := map[string]*bufconn.Listener{}
+		var stops []func()
+		for addr, e := range map[string]*process{"e1:8443": e1, "e2:8443": e2} {
+			l, srv, done := bufconn.Listen(1<<16), grpc.NewServer(), make(chan error, 1)
+			ls[addr] = l
+			e.Register(srv)
+			go func() { done <- srv.Serve(l) }()
+			stops = append(stops, func() {
+				srv.Stop()
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		a := &asker{creds: insecure.NewCredentials(), dial: []grpc.DialOption{
+			grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+				if ls[addr] == nil {
+					return nil, errUnreachable
+				}
+				return ls[addr].DialContext(ctx)
+			})}}
+		for addr, want := range map[string]bool{"e1:8443": true, "e2:8443": false, "e3:8443": false} {
+			if err := a.ask(t.Context(), leaderlock.Holder{LeaderID: "e", Address: addr}); (err == nil) != want {
+				t.Errorf("%s: %v, in office: %v", addr, err, want)
+			}
+		}
+		if err := a.close(); err != nil {
+			t.Error(err)
+		}
+		e1.stop(t)
+		e2.stop(t)
 		for _, stop := range stops {
 			stop()
 		}

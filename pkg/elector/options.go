@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"google.golang.org/grpc/credentials"
 
+	"github.com/netsy-io/netsy/pkg/leaderlock"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/registry"
@@ -70,7 +72,14 @@ type Options struct {
 	DiscoverEvery         time.Duration // between looks at nodes/ and cluster.json at peace
 	RequestTimeout        time.Duration // of one request to a node
 
-	Dialer  Dialer
+	Dialer Dialer
+
+	// ElectorCredentials are for asking the elector that has the lock whether it is
+	// in office, once a second while waiting for its place. nil: it isn't asked, and the lock
+	// looked at instead, which costs each waiting elector 24 requests a minute instead of 3.
+	ElectorCredentials credentials.TransportCredentials
+	ask                func(context.Context, leaderlock.Holder) error // instead, for tests
+
 	Logger  hclog.Logger // nil: none
 	Metrics *Metrics     // nil: unregistered
 }

@@ -15,6 +15,7 @@ import (
 func (l *Lock) acquire(ctx context.Context) (s seen, sent time.Time, err error) {
 	var watched seen
 	var firstSeen time.Time // zero: nothing watched yet
+	silent := 0             // looks since the holder, asked, stopped saying that it leads
 	for {
 		now, err := l.look(ctx)
 		switch {
@@ -36,10 +37,46 @@ func (l *Lock) acquire(ctx context.Context) (s seen, sent time.Time, err error) 
 				l.o.Logger.Info("did not get the leader lock", "event", "leader_lock_missed", "key", l.o.Key, "reason", err)
 			}
 		}
-		if err := sleep(ctx, l.pollAfter(firstSeen)); err != nil {
+		if silent, err = l.await(ctx, firstSeen, silent); err != nil {
 			return seen{}, time.Time{}, err
 		}
 	}
+}
+
+// await returns when it is time for the next look. As long as the holder, asked now
+// and then, says that it leads, there is little to look for. When it stops saying so
+// the lock is looked at, at once and then less and less often.
+func (l *Lock) await(ctx context.Context, firstSeen time.Time, silent int) (nowSilent int, err error) {
+	h := l.Holder()
+	if l.o.Ask == nil || h.LeaderID == "" || h.Address == "" {
+		return 0, sleep(ctx, l.pollAfter(firstSeen))
+	}
+	if silent > 0 {
+		soon := askEvery / 8 << min(silent, 8)
+		if err := sleep(ctx, min(soon, l.pollAfter(firstSeen))); err != nil {
+			return 0, err
+		}
+		if l.ask(ctx, h) == nil {
+			return 0, nil
+		}
+		return silent + 1, nil
+	}
+	for begun := time.Now(); time.Since(begun) < pollEvery; {
+		if err := sleep(ctx, askEvery-rand.N(askEvery/10)); err != nil {
+			return 0, err
+		}
+		if err := l.ask(ctx, h); err != nil {
+			l.o.Logger.Debug("the leader doesn't say that it leads", "key", l.o.Key, "leader_id", h.LeaderID, "reason", err)
+			return 1, nil
+		}
+	}
+	return 0, nil
+}
+
+func (l *Lock) ask(ctx context.Context, h Holder) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return l.o.Ask(ctx, h)
 }
 
 // free says whether this process may try to take the lock as it is.
@@ -68,7 +105,7 @@ func hopeless(err error) bool {
 
 // look reads the lock. A missing lock is a seen without version.
 func (l *Lock) look(ctx context.Context) (seen, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.o.RenewEvery)
+	ctx, cancel := context.WithTimeout(ctx, l.o.requestTimeout())
 	defer cancel()
 	b, info, err := objectstore.ReadAll(ctx, l.o.Store, l.o.Key, maxSize)
 	if errors.Is(err, objectstore.ErrNotFound) {
@@ -115,7 +152,7 @@ func (l *Lock) swap(ctx context.Context, from seen, leader string) (seen, time.T
 	if from.version != "" {
 		cond = objectstore.IfMatch(from.version)
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.o.RenewEvery)
+	ctx, cancel := context.WithTimeout(ctx, l.o.requestTimeout())
 	defer cancel()
 	sent := time.Now()
 	v, err := l.o.Store.Put(ctx, l.o.Key, next.encode(), cond)

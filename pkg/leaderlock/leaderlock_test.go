@@ -165,6 +165,10 @@ func TestOneBadRenewal(t *testing.T) {
 	for name, f := range map[string]fault.Fault{
 		"refused": fault.Fail(objectstore.ErrUnavailable), "lost reply": fault.LostReply(), "lost": fault.Fail(objectstore.ErrUnknownOutcome),
 		"echo": fault.EchoedRetry(), "late": late.Fault(),
+		"hangs": func(ctx context.Context, r *fault.Request, _ fault.Next) (fault.Response, error) {
+			<-ctx.Done()
+			return fault.Response{}, objectstore.Errorf(objectstore.ErrUnknownOutcome, r.Op, r.Key, "%w", ctx.Err())
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, s objectstore.Store) {
@@ -230,6 +234,10 @@ func TestBadTake(t *testing.T) {
 	for name, f := range map[string]fault.Fault{
 		"refused": fault.Fail(objectstore.ErrUnavailable), "lost reply": fault.LostReply(), "lost": fault.Fail(objectstore.ErrUnknownOutcome),
 		"echo": fault.EchoedRetry(), "late": late.Fault(),
+		"hangs": func(ctx context.Context, r *fault.Request, _ fault.Next) (fault.Response, error) {
+			<-ctx.Done()
+			return fault.Response{}, objectstore.Errorf(objectstore.ErrUnknownOutcome, r.Op, r.Key, "%w", ctx.Err())
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, s objectstore.Store) {

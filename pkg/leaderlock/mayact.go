@@ -28,6 +28,12 @@ func longer(monotonic, wall time.Duration) time.Duration { return max(monotonic,
 // a holder act after an observer took over.
 func limitOf(timeout time.Duration) time.Duration { return timeout - timeout/10 }
 
+// requestTimeout bounds one request: of what a holder has left when a renewal is due,
+// half, so that one that hangs leaves time for another.
+func (o *Options) requestTimeout() time.Duration {
+	return min(o.RenewEvery, (limitOf(o.Timeout)-o.RenewEvery)/2)
+}
+
 // stale is the rule by which an observer takes over: the lock has had the same
 // version for at least timeout since the observer first held that version in its
 // hands, by the observer's own monotonic clock.

@@ -131,7 +131,7 @@ func judge(now, held seen, pending map[string]time.Time) verdict {
 // release gives the lock up so that a successor needn't wait for the timeout. It
 // may fail: the lock then goes stale by itself.
 func (l *Lock) release(ctx context.Context, r *renewal) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.o.RenewEvery)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.o.requestTimeout())
 	defer cancel()
 	from := r.held
 	if len(r.pending) > 0 {
