@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/netsy-io/netsy/pkg/forward"
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/peerapi"
 	"github.com/netsy-io/netsy/pkg/primary"
 	"github.com/netsy-io/netsy/pkg/record"
+	"github.com/netsy-io/netsy/pkg/registry"
 )
 
 // peerNode is the node as electors see it.
@@ -61,4 +63,45 @@ func (n *Node) nodeState(es mvcc.ElectionState) *pb.NodeState {
 		CommittedRevision: int64(n.mvcc.Snapshot().Revision()),
 		PromisedEpoch:     int64(es.Promised), ServedEpoch: int64(es.Served), Leaving: n.state.isStopping(),
 	}
+}
+
+// Follow serves a replica while this node is the active Primary.
+func (p peerNode) Follow(peer string, stream pb.Peer_FollowServer) error {
+	r, _ := p.n.state.current()
+	if r == nil {
+		return primary.ErrNotPrimary
+	}
+	return r.Feed().Serve(peer, stream)
+}
+
+// Forward serves a replica's requests, each by the reign of its moment.
+func (p peerNode) Forward(stream pb.Peer_ForwardServer) error {
+	return forward.Serve(stream, func(context.Context) (forward.Primary, error) {
+		r, _ := p.n.state.current()
+		if r == nil {
+			return nil, primary.ErrNotPrimary
+		}
+		return local{r}, nil
+	})
+}
+
+// local is this node's own reign, for other nodes.
+type local struct{ *primary.Reign }
+
+// ReadIndex proves the reign and says how far the committed history has come.
+func (l local) ReadIndex(ctx context.Context) (record.Revision, error) {
+	sn, err := l.Snapshot(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return sn.Revision(), nil
+}
+
+// RemoveVoter passes an elector's wish on to the reign.
+func (p peerNode) RemoveVoter(ctx context.Context, ref registry.NodeRef) error {
+	r, _ := p.n.state.current()
+	if r == nil {
+		return primary.ErrNotPrimary
+	}
+	return r.RemoveVoter(ctx, ref)
 }
