@@ -31,7 +31,7 @@ var errorTable = []struct {
 	{is: primary.ErrDraining, grpc: rpctypes.ErrGRPCLeaderChanged},
 	{is: primary.ErrDeposed, grpc: rpctypes.ErrGRPCLeaderChanged},
 	{is: primary.ErrQueueFull, grpc: rpctypes.ErrGRPCRequestTooManyRequests},
-	{is: primary.ErrNoSpace, grpc: status.Error(codes.ResourceExhausted, "netsy: too much is not in object storage yet; writes go on when it can be reached again")},
+	{is: primary.ErrNoSpace, grpc: rpctypes.ErrGRPCNoSpace},
 	{is: mvcc.ErrCompacted, grpc: rpctypes.ErrGRPCCompacted},
 	{is: mvcc.ErrFutureRev, grpc: rpctypes.ErrGRPCFutureRev},
 	{is: mvcc.ErrKeyNotFound, grpc: rpctypes.ErrGRPCKeyNotFound},
