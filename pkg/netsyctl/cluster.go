@@ -1,0 +1,101 @@
+package netsyctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/netsy-io/netsy/pkg/config"
+	"github.com/netsy-io/netsy/pkg/identity"
+	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
+	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/objectstore/open"
+	"github.com/netsy-io/netsy/pkg/peerapi"
+	"github.com/netsy-io/netsy/pkg/recovery"
+	"github.com/netsy-io/netsy/pkg/registry"
+)
+
+func clusterCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "cluster",
+		Usage: "look at a cluster through its bucket, and mend it",
+		Description: `These commands go to the object storage that the cluster file names, with the credentials of the
+environment, as a node does; they work when no node does.
+
+  netsyctl cluster show --config cluster.jsonc
+  netsyctl cluster forget --config cluster.jsonc node-3
+  netsyctl cluster recover --config cluster.jsonc`,
+		Subcommands: []*cli.Command{
+			clusterShowCommand(),
+			clusterForgetCommand(),
+			clusterRecoverCommand(),
+		},
+	}
+}
+
+func clusterFileFlag() cli.Flag {
+	return &cli.StringFlag{Name: "config", EnvVars: []string{"NETSY_CONFIG"}, Required: true, Usage: "the cluster file"}
+}
+
+// tlsFlags name the certificate with which nodes are asked.
+func tlsFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "tls-ca", EnvVars: []string{"NETSY_TLS_CA"}, Required: true, Usage: "PEM file of the cluster's CA"},
+		&cli.StringFlag{Name: "tls-cert", EnvVars: []string{"NETSY_TLS_CERT"}, Required: true, Usage: "PEM file of an admin's certificate (netsyctl cert admin)"},
+		&cli.StringFlag{Name: "tls-key", EnvVars: []string{"NETSY_TLS_KEY"}, Required: true, Usage: "PEM file of its key"},
+	}
+}
+
+// bucket is a cluster seen from its object storage.
+type bucket struct {
+	clusterID string
+	store     objectstore.Store
+	reg       *registry.Registry
+}
+
+// openBucket opens what --config names. It doesn't probe the store: looking must work
+// with read permission alone, and whoever writes here has looked before.
+func openBucket(c *cli.Context) (*bucket, error) {
+	file, err := config.Load(c.String("config"))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w (see netsyctl config validate)", c.String("config"), err)
+	}
+	st, err := open.Open(c.Context, file.Storage.Open())
+	if err != nil {
+		return nil, fmt.Errorf("opening object storage: %w", err)
+	}
+	return &bucket{clusterID: file.ClusterID, store: st, reg: registry.New(st, file.ClusterID)}, nil
+}
+
+// asker makes the questions to nodes, with the certificate that the flags name.
+func asker(c *cli.Context, clusterID string) (recovery.Ask, error) {
+	src, err := identity.Open(identity.Options{Files: identity.Files{CA: c.String("tls-ca"), Cert: c.String("tls-cert"), Key: c.String("tls-key")}})
+	if err != nil {
+		return nil, fmt.Errorf("reading certificates: %w", err)
+	}
+	// A wrong certificate would make every node look dead.
+	id, allowed := src.Identity(), peerapi.Policy[peerpb.Peer_GetNodeState_FullMethodName]
+	if id.ClusterID != clusterID || !slices.Contains(allowed, id.Role) {
+		return nil, fmt.Errorf("%s is for %s, but nodes of cluster %q answer only to its roles %v: make one with netsyctl cert admin", c.String("tls-cert"), id, clusterID, allowed)
+	}
+	return recovery.AskBy(peerapi.Dialer{Source: src, ClusterID: clusterID}), nil
+}
+
+// askOne asks as recovery.Look does.
+func askOne(ctx context.Context, ask recovery.Ask, n registry.Node) (*peerpb.NodeState, error) {
+	ctx, cancel := context.WithTimeout(ctx, recovery.AskTimeout)
+	defer cancel()
+	return ask(ctx, n)
+}
+
+// readCluster reads cluster.json; that there is none is put into words.
+func (b *bucket) readCluster(ctx context.Context) (registry.Cluster, error) {
+	c, err := b.reg.Cluster(ctx)
+	if errors.Is(err, registry.ErrNotFound) {
+		return c, fmt.Errorf("%w: no elector has begun work on %s: check storage in the cluster file, or start the cluster", err, b.store)
+	}
+	return c, err
+}
