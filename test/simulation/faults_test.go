@@ -1,0 +1,291 @@
+package simulation
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/netsy-io/netsy/pkg/elector"
+	"github.com/netsy-io/netsy/pkg/registry"
+)
+
+// faultKind is one kind of thing that befalls a world.
+type faultKind string
+
+const (
+	crashNode    faultKind = "crash a node"
+	crashPrimary faultKind = "crash the Primary"
+	crashElector faultKind = "crash an elector"
+	restartNode  faultKind = "restart a node"
+	wipeNode     faultKind = "wipe a node"
+	pauseNode    faultKind = "pause a node"
+	pauseElector faultKind = "pause an elector"
+	cutNode      faultKind = "cut a node off"
+	cutPair      faultKind = "cut a link"
+	cutElector   faultKind = "cut an elector off"
+	splitAll     faultKind = "split the network"
+	breakCalls   faultKind = "break calls"
+	outageOfOne  faultKind = "no store for one"
+	outageOfAll  faultKind = "no store at all"
+	badStore     faultKind = "a bad store"
+	joinNode     faultKind = "join or leave"
+)
+
+var allKinds = []faultKind{
+	crashNode, crashPrimary, crashElector, restartNode, wipeNode, pauseNode, pauseElector, cutNode, cutPair,
+	cutElector, splitAll, breakCalls, outageOfOne, outageOfAll, badStore, joinNode,
+}
+
+// nemesis does one thing after the other to a world. Everything that it does has an
+// end of its own, so that several things are wrong at once.
+type nemesis struct {
+	w     *world
+	rng   *rand.Rand
+	calm  time.Time // when what it broke last is whole again
+	wiped time.Time // when it last took a disk away
+	ends  []ending
+}
+
+// ending is when something that the nemesis did is over.
+type ending struct {
+	at time.Time
+	do func()
+}
+
+// rage runs until ctx ends.
+func (n *nemesis) rage(ctx context.Context) {
+	if len(n.w.swarm.Kinds) == 0 {
+		<-ctx.Done()
+		return
+	}
+	for {
+		next := time.Now().Add(time.Duration(n.rng.Int64N(int64(2*n.w.swarm.Calm) + 1)))
+		for len(n.ends) > 0 && n.first().at.Before(next) {
+			e := n.first()
+			if !sleep(ctx, time.Until(e.at)) {
+				return
+			}
+			n.drop(e)
+			e.do()
+		}
+		if !sleep(ctx, time.Until(next)) {
+			return
+		}
+		n.do(n.w.swarm.Kinds[n.rng.IntN(len(n.w.swarm.Kinds))])
+	}
+}
+
+// first is the next ending.
+func (n *nemesis) first() (first *ending) {
+	for i := range n.ends {
+		if e := &n.ends[i]; first == nil || e.at.Before(first.at) {
+			first = e
+		}
+	}
+	return &ending{first.at, first.do}
+}
+
+func (n *nemesis) drop(e *ending) {
+	for i := range n.ends {
+		if n.ends[i].at.Equal(e.at) {
+			n.ends = append(n.ends[:i], n.ends[i+1:]...)
+			return
+		}
+	}
+}
+
+// later does f after a while: mostly soon, sometimes long after.
+func (n *nemesis) later(f func()) {
+	d := time.Duration(n.rng.Int64N(int64(3 * time.Second)))
+	if n.rng.IntN(3) == 0 {
+		d = time.Duration(n.rng.Int64N(int64(30 * time.Second)))
+	}
+	n.ends = append(n.ends, ending{time.Now().Add(d), f})
+}
+
+func (n *nemesis) node() *machine    { return n.w.nodes[n.rng.IntN(len(n.w.nodes))] }
+func (n *nemesis) elector() *machine { return n.w.electors[n.rng.IntN(len(n.w.electors))] }
+
+func (n *nemesis) do(k faultKind) {
+	w := n.w
+	switch k {
+	case crashNode:
+		n.down(n.node(), (*machine).crash)
+	case restartNode:
+		n.down(n.node(), (*machine).halt)
+	case crashElector:
+		n.down(n.elector(), (*machine).crash)
+	case crashPrimary:
+		if m := w.primary(); m != nil {
+			n.down(m, (*machine).crash)
+		}
+	case wipeNode:
+		n.wipe(n.node())
+	case pauseNode:
+		n.pause(n.node())
+	case pauseElector:
+		n.pause(n.elector())
+	case cutNode:
+		n.isolate(n.node())
+	case cutElector:
+		n.isolate(n.elector())
+	case cutPair:
+		all := w.machines()
+		a, b := all[n.rng.IntN(len(all))], all[n.rng.IntN(len(all))]
+		n.cut(a.name, b.name, n.rng.IntN(2) == 0)
+	case splitAll:
+		n.split()
+	case breakCalls:
+		w.note("calls break")
+		w.net.breakSome(n.rng.Float64(), func(string, string) bool { return true })
+	case outageOfOne:
+		all := w.machines()
+		n.outage(all[n.rng.IntN(len(all))].name)
+	case outageOfAll:
+		n.outage("")
+	case badStore:
+		w.note("the store is bad")
+		r := storeRates{Refused: 0.3 * n.rng.Float64(), LostReply: 0.3 * n.rng.Float64(), LostWrite: 0.1 * n.rng.Float64(), Late: 0.3 * n.rng.Float64(), Echo: 0.2 * n.rng.Float64()}
+		w.bucket.setRates(r)
+		n.later(func() { w.bucket.setRates(w.swarm.Rates) })
+	case joinNode:
+		n.joinOrLeave()
+	}
+}
+
+// down ends a machine's process and starts it again later.
+func (n *nemesis) down(m *machine, how func(*machine)) {
+	if !m.up() || !m.member {
+		return
+	}
+	n.w.note("%s goes down", m.name)
+	how(m)
+	n.later(func() {
+		n.w.note("%s starts", m.name)
+		m.start()
+	})
+}
+
+// wipe takes a node's disk away, if what is acknowledged survives it by the rules:
+// where receipts acknowledge, R of V voters may be lost and no more. What is decided
+// here must stay true while the voters are being changed, so disks go one at a time.
+func (n *nemesis) wipe(m *machine) {
+	if !m.up() || !m.member || time.Since(n.wiped) < wipeEvery || !n.w.spares(m) {
+		return
+	}
+	n.wiped = time.Now()
+	n.w.note("%s loses its disk", m.name)
+	m.crash()
+	if err := m.wipe(); err != nil {
+		n.w.fail("wiping %s: %v", m.name, err)
+	}
+	n.later(m.start)
+}
+
+// wipeEvery is long enough for a wiped node to be back and a voter again.
+const wipeEvery = 20 * time.Second
+
+func (n *nemesis) pause(m *machine) {
+	if !m.up() {
+		return
+	}
+	n.w.note("%s is paused", m.name)
+	m.hold(true)
+	n.later(func() {
+		n.w.note("%s goes on", m.name)
+		m.hold(false)
+	})
+}
+
+// cut cuts the way from a to b, and back if both.
+func (n *nemesis) cut(a, b string, both bool) {
+	n.w.note("%s can't reach %s (both ways: %v)", a, b, both)
+	n.w.net.sever(a, b, true)
+	if both {
+		n.w.net.sever(b, a, true)
+	}
+	n.later(func() {
+		n.w.net.sever(a, b, false)
+		n.w.net.sever(b, a, false)
+	})
+}
+
+// isolate cuts a machine off from all others, or only its way out, or only in.
+func (n *nemesis) isolate(m *machine) {
+	way := n.rng.IntN(4) // 0: out, 1: in, else both
+	n.w.note("%s is cut off (way %d)", m.name, way)
+	set := func(cut bool) {
+		for _, o := range n.w.machines() {
+			if o != m && way != 1 {
+				n.w.net.sever(m.name, o.name, cut)
+			}
+			if o != m && way != 0 {
+				n.w.net.sever(o.name, m.name, cut)
+			}
+		}
+	}
+	set(true)
+	n.later(func() { set(false) })
+}
+
+// split puts each machine on one of two sides.
+func (n *nemesis) split() {
+	side := map[string]bool{}
+	for _, m := range n.w.machines() {
+		side[m.name] = n.rng.IntN(2) == 0
+	}
+	n.w.note("the network is split: %v", side)
+	set := func(cut bool) {
+		for a := range side {
+			for b := range side {
+				if side[a] != side[b] {
+					n.w.net.sever(a, b, cut)
+				}
+			}
+		}
+	}
+	set(true)
+	n.later(func() { set(false) })
+}
+
+func (n *nemesis) outage(name string) {
+	o := []outage{outFail, outBlack, outMute}[n.rng.IntN(3)]
+	n.w.note("no object store for %q (%d)", name, o)
+	n.w.bucket.setOutage(name, o)
+	n.later(func() { n.w.bucket.setOutage(name, outNone) })
+}
+
+// joinOrLeave makes a node a member, or lets one leave for good, with its disk.
+func (n *nemesis) joinOrLeave() {
+	m := n.node()
+	switch {
+	case !m.member:
+		n.w.note("%s joins", m.name)
+		m.member = true
+		m.start()
+	case m.up() && n.w.members() > 1 && time.Since(n.wiped) >= wipeEvery && n.w.spares(m):
+		n.wiped = time.Now()
+		n.w.note("%s leaves", m.name)
+		m.halt()
+		m.member = false
+		if err := m.wipe(); err != nil {
+			n.w.fail("wiping %s: %v", m.name, err)
+		}
+	}
+}
+
+// spares says whether the cluster can lose m's disk, as cluster.json has it.
+func (w *world) spares(m *machine) bool {
+	c, err := registry.New(w.bucket.mem, clusterID).Cluster(context.Background())
+	if err != nil {
+		return false
+	}
+	d := c.Durability
+	var left []registry.NodeRef
+	for _, v := range d.Voters {
+		if v.NodeID != m.name && w.intact(v) {
+			left = append(left, v)
+		}
+	}
+	return d.Mode != registry.ModeQuorum || elector.EnoughPromises(d, left)
+}

@@ -1,0 +1,150 @@
+package simulation
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"go.uber.org/goleak"
+
+	"github.com/netsy-io/netsy/pkg/datafile"
+	"github.com/netsy-io/netsy/pkg/record"
+)
+
+var (
+	seed     = flag.Uint64("seed", 1, "first seed")
+	seeds    = flag.Int("seeds", 0, "number of seeds; 0: as many as the budget allows")
+	same     = flag.Bool("same", false, "run the first seed -seeds times instead of the seeds after it")
+	budget   = flag.Duration("budget", time.Minute, "begin no seed after this much real time")
+	duration = flag.Duration("duration", 30*time.Second, "virtual time of each world's part with faults")
+	verbose  = flag.Bool("trace", false, "keep the processes' logs at level debug")
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	warmUp()
+	goleak.VerifyTestMain(m)
+}
+
+// warmUp makes what is made once in a process, and shared, outside of all bubbles: a
+// channel made in one may not be used in another.
+func warmUp() {
+	big := record.Record{Revision: 1, Epoch: 1, Key: []byte("k"), Value: make([]byte, 1<<16), LeaderID: "n", Version: 1, CreateRevision: 1, Created: true}
+	if _, err := datafile.EncodeChunk(datafile.Header{Kind: datafile.Chunk, Epoch: 1, LeaderID: "n"}, []record.Record{big}); err != nil {
+		panic(err)
+	}
+}
+
+// coolDown drops what is pooled: it may hold channels of the last bubble. A pool is
+// empty after two collections.
+func coolDown() {
+	runtime.GC()
+	runtime.GC()
+}
+
+// TestSwarm lives through one world after the other.
+func TestSwarm(t *testing.T) {
+	began := time.Now()
+	var total struct {
+		worlds, ops, revisions int
+		lived                  time.Duration
+	}
+	for i := 0; *seeds == 0 && time.Since(began) < *budget || i < *seeds; i++ {
+		s := *seed + uint64(i)
+		if *same {
+			s = *seed
+		}
+		t.Run(fmt.Sprintf("seed=%d", s), func(t *testing.T) {
+			r := simulate(t, newSwarm(s, *duration))
+			total.worlds, total.ops, total.lived, total.revisions = total.worlds+1, total.ops+len(r.evidence.Ops), total.lived+r.lived, total.revisions+int(r.evidence.End)
+		})
+		if t.Failed() {
+			break
+		}
+	}
+	t.Logf("%d worlds, %v of virtual time, %d operations, %d revisions in %v", total.worlds, total.lived.Round(time.Second), total.ops, total.revisions, time.Since(began).Round(time.Second))
+}
+
+// patience bounds the search for an order of one world's operations, in real time.
+const patience = 20 * time.Second
+
+// simulate lives through one world and judges it.
+func simulate(t *testing.T, s swarm) (r result) {
+	t.Logf("seed %d: %v", s.Seed, s)
+	dir := diskDir(t)
+	logs := &tail{}
+	level := hclog.Info
+	if *verbose {
+		level = hclog.Trace
+	}
+	fmt.Printf("simulation: seed %d begins\n", s.Seed) // a panic names no test
+	began := time.Now()
+	synctest.Test(t, func(*testing.T) {
+		log := hclog.New(&hclog.LoggerOptions{Output: logs, Level: level, TimeFormat: "04:05.000000"})
+		r = newWorld(s, dir, log).live()
+	})
+	lived := time.Since(began)
+	coolDown()
+	r.evidence.Patience = patience
+	faults := append(r.faults, reigns(r.clusters)...)
+	faults = append(faults, r.evidence.Faults()...)
+	t.Logf("%v of virtual time in %v, %d operations, %d revisions, %d versions of cluster.json", r.lived.Round(time.Second), lived.Round(time.Millisecond),
+		len(r.evidence.Ops), r.evidence.End, len(r.clusters))
+	for _, f := range faults {
+		t.Error(f)
+	}
+	if len(faults) > 0 {
+		t.Errorf("logs: %s", logs.keep(t, s.Seed))
+		t.Errorf("again: go test ./test/simulation -run TestSwarm -v -seed %d -seeds 1 -duration %v", s.Seed, *duration)
+	}
+	return r
+}
+
+// diskDir is where the nodes' disks are: in memory where that is possible, as nobody
+// cuts the power here and every fsync would be waited for in real time.
+func diskDir(t *testing.T) string {
+	if runtime.GOOS == "linux" {
+		if dir, err := os.MkdirTemp("/dev/shm", "netsy-simulation-"); err == nil {
+			t.Cleanup(func() { os.RemoveAll(dir) })
+			return dir
+		}
+	}
+	return t.TempDir()
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// tailBytes bounds the logs of one world.
+const tailBytes = 256 << 20
+
+func (l *tail) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.buf.Len() > tailBytes {
+		l.buf.Next(l.buf.Len() / 2)
+	}
+	return l.buf.Write(p)
+}
+
+// keep writes the logs to a file that stays.
+func (l *tail) keep(t *testing.T, seed uint64) string {
+	path := filepath.Join(os.TempDir(), fmt.Sprintf("netsy-simulation-%d.log", seed))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := os.WriteFile(path, l.buf.Bytes(), 0o600); err != nil {
+		t.Error(err)
+	}
+	return path
+}

@@ -1,0 +1,70 @@
+package simulation
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// swarm is what a seed chooses before anything runs. Each world has some kinds of
+// faults only, and its own sizes and times: all of everything at once hides what one
+// thing alone would show.
+type swarm struct {
+	Seed     uint64
+	Duration time.Duration // of the part with faults
+
+	Nodes, Spare, Electors, Quorum int // Spare: nodes that may join later
+	Clients, Watchers, Keys        int
+	Think                          time.Duration // mean pause between a client's calls
+	Ask                            time.Duration // between a watcher's questions for progress
+
+	Network, Store delays
+	Rates          storeRates // while faults of the store are on
+
+	Kinds []faultKind
+	Calm  time.Duration // mean pause between faults
+
+	Heartbeat, QuorumTimeout, FlushAge, PriorTimeout, Lease, Deregistration, Compaction, Progress time.Duration
+	FlushBytes                                                                                    int
+}
+
+// newSwarm chooses by seed alone.
+func newSwarm(seed uint64, duration time.Duration) swarm {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	pick := func(ds ...time.Duration) time.Duration { return ds[rng.IntN(len(ds))] }
+	s := swarm{
+		Seed: seed, Duration: duration,
+		Nodes: []int{1, 2, 3, 3, 3, 5}[rng.IntN(6)], Electors: 1 + rng.IntN(2), Quorum: []int{-1, -1, -1, 0, 1}[rng.IntN(5)],
+		Clients: 2 + rng.IntN(5), Watchers: 1 + rng.IntN(4), Keys: 1 + rng.IntN(8),
+		Think: pick(20*time.Millisecond, 100*time.Millisecond, 300*time.Millisecond), Ask: pick(time.Second, 7*time.Second, time.Hour),
+		Network: delays{Usual: pick(time.Millisecond, 10*time.Millisecond), Most: pick(50*time.Millisecond, 3*time.Second), Odd: rng.Float64() * 0.02},
+		Store:   delays{Usual: pick(20*time.Millisecond, 100*time.Millisecond), Most: pick(time.Second, 4*time.Second), Odd: rng.Float64() * 0.05},
+		Calm:    pick(time.Second, 3*time.Second, 10*time.Second),
+
+		Heartbeat: 500 * time.Millisecond, PriorTimeout: 2 * time.Second, Lease: pick(0, 1500*time.Millisecond, 1500*time.Millisecond),
+		QuorumTimeout: pick(100*time.Millisecond, time.Second), FlushAge: pick(time.Second, 10*time.Second, time.Minute), FlushBytes: []int{2 << 10, 4 << 20}[rng.IntN(2)],
+		Deregistration: pick(10*time.Second, 3*time.Minute), Compaction: pick(0, 0, 20*time.Second), Progress: pick(2*time.Second, 0),
+	}
+	if rng.IntN(2) == 0 {
+		s.Spare = rng.IntN(6 - s.Nodes)
+	}
+	if rng.IntN(2) == 0 {
+		s.Rates = storeRates{Refused: rng.Float64() * 0.1, LostReply: rng.Float64() * 0.1, LostWrite: rng.Float64() * 0.05, Late: rng.Float64() * 0.05, Echo: rng.Float64() * 0.05}
+	}
+	for _, k := range allKinds {
+		if rng.IntN(2) == 0 {
+			s.Kinds = append(s.Kinds, k)
+		}
+	}
+	return s
+}
+
+func (s swarm) String() string {
+	var kinds []string
+	for _, k := range s.Kinds {
+		kinds = append(kinds, string(k))
+	}
+	return fmt.Sprintf("%d nodes (%d more may join), %d electors, quorum %d, %d clients, lease %v, flush %v, network %v, store %v rates %+v, faults: %s",
+		s.Nodes, s.Spare, s.Electors, s.Quorum, s.Clients, s.Lease, s.FlushAge, s.Network, s.Store, s.Rates, strings.Join(kinds, ", "))
+}
