@@ -65,8 +65,8 @@ func (r *Registry) putNode(ctx context.Context, n Node, cond objectstore.Conditi
 // this same process registering again.
 func judgeRegistration(have, n Node) (write bool, err error) {
 	if !slices.Equal(have.PeerURLs, n.PeerURLs) || !slices.Equal(have.ClientURLs, n.ClientURLs) {
-		return false, fmt.Errorf("%w: %q is registered at peer %q client %q, this process would register it at peer %q client %q: give this node an id of its own, or, if the old one is gone for good, delete %s",
-			ErrAddressTaken, n.NodeID, have.PeerURLs, have.ClientURLs, n.PeerURLs, n.ClientURLs, NodeKey(n.NodeID))
+		return false, fmt.Errorf("%w: %q is registered at peer %q client %q, this process would register it at peer %q client %q: give this node an id of its own, or, if it is the same node at new addresses, deregister the old ones: netsyctl cluster forget %s (it deletes %s)",
+			ErrAddressTaken, n.NodeID, have.PeerURLs, have.ClientURLs, n.PeerURLs, n.ClientURLs, n.NodeID, NodeKey(n.NodeID))
 	}
 	if have.Incarnation == n.Incarnation {
 		behind := n.StartCount < have.StartCount
