@@ -57,7 +57,7 @@ func (s *steps) end() (killed bool) {
 func (s *steps) store(op, _ string) fate {
 	kill, dead := s.step()
 	switch {
-	case kill && s.after && op == "put":
+	case kill && s.after && (op == "put" || op == "delete"):
 		return lost
 	case kill || dead:
 		return unavailable

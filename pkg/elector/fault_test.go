@@ -115,6 +115,30 @@ func (f *faulty) List(ctx context.Context, prefix, after string, limit int) (obj
 	return f.Store.List(ctx, prefix, after, limit)
 }
 
+func (f *faulty) Delete(ctx context.Context, key string, cond objectstore.Condition) error {
+	what, err := f.decide("delete", key)
+	if err != nil {
+		return err
+	}
+	switch what {
+	case unavailable:
+		return objectstore.Errorf(objectstore.ErrUnavailable, "delete", key, "%w", errInjected)
+	case lost, never, late:
+		if what == lost {
+			if err := f.Store.Delete(ctx, key, cond); err != nil {
+				return err
+			}
+		}
+		if what == late {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.held = append(f.held, func() { _ = f.Store.Delete(context.Background(), key, cond) }) // refused is a way to land
+		}
+		return objectstore.Errorf(objectstore.ErrUnknownOutcome, "delete", key, "%w", errInjected)
+	}
+	return f.Store.Delete(ctx, key, cond)
+}
+
 // die makes the process's every further operation fail without effect.
 func (f *faulty) die() {
 	f.mu.Lock()
