@@ -28,6 +28,7 @@ var kinds = []struct {
 	{pb.ForwardError_KIND_NOT_PRIMARY, primary.ErrNotPrimary},
 	{pb.ForwardError_KIND_DRAINING, primary.ErrDraining},
 	{pb.ForwardError_KIND_BUSY, primary.ErrQueueFull},
+	{pb.ForwardError_KIND_NO_SPACE, primary.ErrNoSpace},
 	{pb.ForwardError_KIND_COMPACTED, mvcc.ErrCompacted},
 	{pb.ForwardError_KIND_FUTURE_REVISION, mvcc.ErrFutureRev},
 	{pb.ForwardError_KIND_KEY_NOT_FOUND, mvcc.ErrKeyNotFound},

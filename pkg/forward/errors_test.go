@@ -24,7 +24,7 @@ import (
 
 // everyError is what a replica may be told, and all that must not be mixed up.
 var everyError = []error{
-	primary.ErrUnknownOutcome, primary.ErrNotPrimary, primary.ErrDraining, primary.ErrQueueFull,
+	primary.ErrUnknownOutcome, primary.ErrNotPrimary, primary.ErrDraining, primary.ErrQueueFull, primary.ErrNoSpace,
 	mvcc.ErrCompacted, mvcc.ErrFutureRev, mvcc.ErrKeyNotFound,
 	lease.ErrLeaseNotFound, lease.ErrLeaseTTLTooLarge, lease.ErrTooManyLeases,
 }
@@ -41,6 +41,7 @@ func TestErrorsTravel(t *testing.T) {
 		{primary.ErrNotPrimary, true, pb.ForwardError_KIND_NOT_PRIMARY, primary.ErrNotPrimary},
 		{primary.ErrDraining, true, pb.ForwardError_KIND_DRAINING, primary.ErrDraining},
 		{primary.ErrQueueFull, true, pb.ForwardError_KIND_BUSY, primary.ErrQueueFull},
+		{primary.ErrNoSpace, true, pb.ForwardError_KIND_NO_SPACE, primary.ErrNoSpace},
 		{mvcc.ErrCompacted, true, pb.ForwardError_KIND_COMPACTED, mvcc.ErrCompacted},
 		{mvcc.ErrFutureRev, true, pb.ForwardError_KIND_FUTURE_REVISION, mvcc.ErrFutureRev},
 		{mvcc.ErrKeyNotFound, true, pb.ForwardError_KIND_KEY_NOT_FOUND, mvcc.ErrKeyNotFound},
@@ -108,7 +109,7 @@ func TestEveryKindHasItsError(t *testing.T) {
 			}
 		}
 		switch kind {
-		case pb.ForwardError_KIND_UNSPECIFIED, pb.ForwardError_KIND_STATUS, pb.ForwardError_KIND_NO_SPACE:
+		case pb.ForwardError_KIND_UNSPECIFIED, pb.ForwardError_KIND_STATUS:
 			if rows != 0 {
 				t.Errorf("%s has %d rows, want none", name, rows)
 			}

@@ -88,7 +88,7 @@ func (n *Node) clientServer() *grpc.Server {
 }
 
 func (n *Node) peerServer() *grpc.Server {
-	s := grpc.NewServer(append([]grpc.ServerOption{peerapi.KeepalivePolicy()}, n.o.PeerServer...)...)
+	s := grpc.NewServer(append(peerapi.ServerOptions(), n.o.PeerServer...)...)
 	pb.RegisterPeerServer(s, n.peers)
 	return s
 }

@@ -11,6 +11,7 @@ import (
 
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/record"
+	"github.com/netsy-io/netsy/pkg/registry"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -20,6 +21,9 @@ type fakeNode struct {
 	changed chan struct{}
 	leases  []lease
 	prepare func(record.Epoch) (*pb.NodeState, error)
+	follow  func(peer string, stream pb.Peer_FollowServer) error
+	forward func(pb.Peer_ForwardServer) error
+	remove  func(registry.NodeRef) error
 }
 
 type lease struct {
@@ -39,6 +43,9 @@ func (n *fakeNode) PrepareEpoch(_ context.Context, e record.Epoch) (*pb.NodeStat
 func (n *fakeNode) ReadLease(epoch record.Epoch, sent time.Time, d time.Duration) {
 	n.leases = append(n.leases, lease{epoch, sent, d})
 }
+func (n *fakeNode) Follow(peer string, s pb.Peer_FollowServer) error          { return n.follow(peer, s) }
+func (n *fakeNode) Forward(s pb.Peer_ForwardServer) error                     { return n.forward(s) }
+func (n *fakeNode) RemoveVoter(_ context.Context, ref registry.NodeRef) error { return n.remove(ref) }
 
 // sink takes heartbeats and, when told so, fails.
 type sink struct {

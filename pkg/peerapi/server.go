@@ -1,5 +1,6 @@
 // Package peerapi serves the node's side of the contract in proto/netsy/peer: the
-// elector's questions and its word on who is Primary.
+// elector's questions and its word on who is Primary, and what replicas ask of the
+// Primary. It says who may call what, and makes errors gRPC's.
 package peerapi
 
 import (
@@ -15,6 +16,7 @@ import (
 	"github.com/netsy-io/netsy/pkg/identity"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/record"
+	"github.com/netsy-io/netsy/pkg/registry"
 )
 
 // electors are the roles under which an elector may speak: its own, or that of the
@@ -27,6 +29,9 @@ var Policy = identity.Policy{
 	pb.Peer_PrepareEpoch_FullMethodName:     electors,
 	pb.Peer_PushClusterState_FullMethodName: electors,
 	pb.Peer_GetNodeState_FullMethodName:     {identity.RoleElector, identity.RolePeer, identity.RoleAdmin},
+	pb.Peer_RemoveVoter_FullMethodName:      {identity.RoleElector, identity.RolePeer, identity.RoleAdmin},
+	pb.Peer_Follow_FullMethodName:           {identity.RolePeer},
+	pb.Peer_Forward_FullMethodName:          {identity.RolePeer},
 }
 
 // ErrPromised: the node has promised a higher epoch than it was asked to prepare.
@@ -45,6 +50,17 @@ type Node interface {
 	ClusterState(*pb.ClusterState)
 	// ReadLease takes a read lease that runs from when sent was.
 	ReadLease(epoch record.Epoch, sent time.Time, d time.Duration)
+
+	// The rest is the active Primary's; another node returns primary.ErrNotPrimary.
+
+	// Follow serves the node whose certificate names it peer, until its stream ends.
+	Follow(peer string, stream pb.Peer_FollowServer) error
+	// Forward serves a replica's requests until its stream ends. A node that isn't
+	// Primary says so in its answers: one that refuses the stream can't be told from
+	// one that broke it.
+	Forward(stream pb.Peer_ForwardServer) error
+	// RemoveVoter returns once cluster.json says that the node is no voter.
+	RemoveVoter(ctx context.Context, node registry.NodeRef) error
 }
 
 // Server implements peerpb.PeerServer. Safe for concurrent use.
@@ -77,11 +93,8 @@ func (s *Server) PrepareEpoch(ctx context.Context, req *pb.PrepareEpochRequest) 
 		return nil, status.Errorf(codes.InvalidArgument, "peerapi: epoch %d can't be prepared, epochs begin at 1", req.Epoch)
 	}
 	st, err := s.node.PrepareEpoch(ctx, record.Epoch(req.Epoch))
-	switch {
-	case errors.Is(err, ErrPromised):
-		return nil, status.Error(codes.FailedPrecondition, err.Error())
-	case err != nil:
-		return nil, status.Error(codes.Unavailable, err.Error())
+	if err != nil {
+		return nil, toStatus(err)
 	}
 	return &pb.PrepareEpochResponse{State: st}, nil
 }
