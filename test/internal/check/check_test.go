@@ -91,55 +91,58 @@ func TestFaults(t *testing.T) {
 		spoil func(e *Evidence)
 		say   string
 	}{
-		"acknowledged and lost":       {func(e *Evidence) { e.Ops = append(e.Ops, Op{Key: "q", Value: "v", Outcome: Done, Rev: 6}) }, "is lost"},
-		"acknowledged elsewhere":      {func(e *Evidence) { e.Ops[opCount].Rev = 4 }, "happened at revision 2"},
-		"one revision for two":        {func(e *Evidence) { e.Ops[opK].Rev = 2 }, "acknowledged twice"},
-		"refused but done":            {func(e *Evidence) { e.Ops[opX].Outcome = Refused }, "happened all the same"},
-		"refused deletion done":       {func(e *Evidence) { e.Ops[opDelete].Outcome = Refused }, "nobody is known"},
-		"in doubt and done twice":     {func(e *Evidence) { rec(e, 4, 0).Key, rec(e, 4, 0).Value = []byte(count), []byte("2:c") }, "happened 2 times"},
-		"done against its condition":  {func(e *Evidence) { e.Ops[opDoubt].If = 3 }, "mod revision was 2, not 3"},
-		"nobody's":                    {func(e *Evidence) { e.Ops = e.Ops[:opEnd] }, "nobody is known"},
-		"clients write the same":      {func(e *Evidence) { e.Ops[opDoubtNot].Value = "z" }, "clients are at fault"},
-		"counter skips":               {func(e *Evidence) { rec(e, 2, 0).Value = []byte("3:c") }, "3 instead of 2"},
-		"revision missing in log":     {func(e *Evidence) { e.Chunks = slices.Delete(e.Chunks, 2, 3) }, "has revision 5.0 after 3.0"},
-		"log ends early":              {func(e *Evidence) { e.End = 9 }, "does not end with revision 9"},
-		"epoch goes back":             {func(e *Evidence) { rec(e, 4, 0).Epoch = 1 }, "after one of epoch 2"},
-		"header's epoch goes back":    {func(e *Evidence) { e.Chunks[4].Header.Epoch = 1 }, "follows one of epoch 2"},
-		"header of a lower epoch":     {func(e *Evidence) { e.Chunks[3].Header.Epoch = 1 }, "was uploaded in epoch 1"},
-		"no seal":                     {func(e *Evidence) { rec(e, 3, 0).Key = []byte("s") }, "does not begin with its seal"},
-		"two seals":                   {func(e *Evidence) { rec(e, 4, 0).Key = []byte(record.EpochStartKey) }, "begins again"},
-		"two Primaries in an epoch":   {func(e *Evidence) { rec(e, 4, 0).LeaderID = "n1" }, "was assigned by n1"},
-		"two writers in an epoch":     {func(e *Evidence) { e.Chunks[4].Header.LeaderID = "n1" }, "two nodes wrote chunks"},
-		"a revision split":            {func(e *Evidence) { rec(e, 4, 0).Revision, rec(e, 4, 0).Sub = 5, 1 }, "has revision 5.1 after 5.0"},
-		"version":                     {func(e *Evidence) { rec(e, 2, 0).Version = 3 }, "should follow"},
-		"create revision":             {func(e *Evidence) { rec(e, 4, 0).CreateRevision = 5 }, "first version of its key"},
-		"deleted twice":               {func(e *Evidence) { rec(e, 4, 0).Key, rec(e, 4, 0).Deleted = []byte("nokey"), true }, "does not exist"},
-		"event missing at the end":    {func(e *Evidence) { e.Watches[0].Events = e.Watches[0].Events[:5] }, "all lacks"},
-		"event missing in the middle": {func(e *Evidence) { e.Watches[0].Events = slices.Delete(e.Watches[0].Events, 1, 2) }, "where the object log has"},
-		"event too many":              {func(e *Evidence) { e.Watches[0].Events = append(e.Watches[0].Events, Event{Rev: 8}) }, "which the object log lacks"},
-		"event differs":               {func(e *Evidence) { e.Watches[0].Events[0].Value = "1:b" }, "where the object log has"},
-		"event of another key":        {func(e *Evidence) { e.Watches[1].Key = "l" }, "some has"},
-		"state misses a key":          {func(e *Evidence) { e.State = e.State[1:] }, "reading count gives"},
-		"state has one too many":      {func(e *Evidence) { e.State = append(e.State, Event{Key: "q"}) }, "which the history lacks"},
-		"state has a key twice":       {func(e *Evidence) { e.State = append(e.State, e.State[0]) }, "twice"},
-		"copy lacks a record":         {func(e *Evidence) { e.Copies[1].Records = slices.Delete(slices.Clone(e.Copies[1].Records), 2, 3) }, "holds 7 records"},
-		"copy differs in its epoch":   {func(e *Evidence) { e.Copies[0].Records[3].Epoch = 2 }, "n1 holds"},
-		"copy differs":                {func(e *Evidence) { e.Copies[0].Through = 5 }, "n1 holds"},
-		"copy beyond the log":         {func(e *Evidence) { e.Copies[1].Through = 9 }, "has published revision 9"},
-		"read is stale":               {func(e *Evidence) { e.Ops[opRead].Rev = 6 }, "is older than"},
-		"write is stale":              {func(e *Evidence) { swapTimes(e, opX, opDelete) }, "is older than"},
-		"write's revision was known":  {func(e *Evidence) { e.Ops[opLate].Rev, e.Ops[opLate].Outcome = 6, Done }, "has the revision of"},
-		"read is wrong":               {func(e *Evidence) { e.Ops[opRead].Saw = []Event{{Key: "k"}} }, "but at revision 7 there was []"},
-		"read of the past is wrong":   {func(e *Evidence) { e.Ops[opAt].Saw = nil }, "but at revision 3 there was"},
-		"serializable read is wrong":  {func(e *Evidence) { e.Ops[opOld].Saw = nil }, "but at revision 4 there was"},
-		"list is wrong":               {func(e *Evidence) { e.Ops[opList].Saw = e.Ops[opList].Saw[:1] }, "but at revision 7 there was"},
-		"read from the future":        {func(e *Evidence) { e.Ops[opOld].Rev, e.Ops[opOld].Saw = 8, nil }, "ended before the write of revision 8 began"},
-		"refused for no reason":       {func(e *Evidence) { e.Ops[opLate].If = 6 }, "did not hold, but the key's mod revision was 6"},
-		"failure branch is wrong":     {func(e *Evidence) { e.Ops[opLate].Saw = nil }, "but at revision 6 there was"},
-		"no order: read":              {func(e *Evidence) { e.Ops[opRead].Saw = e.Ops[opOld].Saw }, "no order of the"},
-		"no order: refused":           {func(e *Evidence) { e.Ops[opLate].If = 6 }, "no order of the"},
-		"no order: failure branch":    {func(e *Evidence) { e.Ops[opLate].Saw = nil }, "no order of the"},
-		"no order: in doubt":          {func(e *Evidence) { e.Ops[opDoubt].Call = 1 << 40; e.Ops = append(e.Ops, readOf(count, 4, 200)) }, "no order of the"},
+		"acknowledged and lost":               {func(e *Evidence) { e.Ops = append(e.Ops, Op{Key: "q", Value: "v", Outcome: Done, Rev: 6}) }, "is lost"},
+		"acknowledged elsewhere":              {func(e *Evidence) { e.Ops[opCount].Rev = 4 }, "happened at revision 2"},
+		"one revision for two":                {func(e *Evidence) { e.Ops[opK].Rev = 2 }, "acknowledged twice"},
+		"refused but done":                    {func(e *Evidence) { e.Ops[opX].Outcome = Refused }, "happened all the same"},
+		"refused deletion done":               {func(e *Evidence) { e.Ops[opDelete].Outcome = Refused }, "nobody is known"},
+		"in doubt and done twice":             {func(e *Evidence) { rec(e, 4, 0).Key, rec(e, 4, 0).Value = []byte(count), []byte("2:c") }, "happened 2 times"},
+		"done against its condition":          {func(e *Evidence) { e.Ops[opDoubt].If = 3 }, "mod revision was 2, not 3"},
+		"nobody's":                            {func(e *Evidence) { e.Ops = e.Ops[:opEnd] }, "nobody is known"},
+		"clients write the same":              {func(e *Evidence) { e.Ops[opDoubtNot].Value = "z" }, "clients are at fault"},
+		"counter skips":                       {func(e *Evidence) { rec(e, 2, 0).Value = []byte("3:c") }, "3 instead of 2"},
+		"revision missing in log":             {func(e *Evidence) { e.Chunks = slices.Delete(e.Chunks, 2, 3) }, "has revision 5.0 after 3.0"},
+		"log ends early":                      {func(e *Evidence) { e.End = 9 }, "does not end with revision 9"},
+		"epoch goes back":                     {func(e *Evidence) { rec(e, 4, 0).Epoch = 1 }, "after one of epoch 2"},
+		"header's epoch goes back":            {func(e *Evidence) { e.Chunks[4].Header.Epoch = 1 }, "follows one of epoch 2"},
+		"header of a lower epoch":             {func(e *Evidence) { e.Chunks[3].Header.Epoch = 1 }, "was uploaded in epoch 1"},
+		"no seal":                             {func(e *Evidence) { rec(e, 3, 0).Key = []byte("s") }, "does not begin with its seal"},
+		"two seals":                           {func(e *Evidence) { rec(e, 4, 0).Key = []byte(record.EpochStartKey) }, "begins again"},
+		"two Primaries in an epoch":           {func(e *Evidence) { rec(e, 4, 0).LeaderID = "n1" }, "was assigned by n1"},
+		"two writers in an epoch":             {func(e *Evidence) { e.Chunks[4].Header.LeaderID = "n1" }, "two nodes wrote chunks"},
+		"a revision split":                    {func(e *Evidence) { rec(e, 4, 0).Revision, rec(e, 4, 0).Sub = 5, 1 }, "has revision 5.1 after 5.0"},
+		"version":                             {func(e *Evidence) { rec(e, 2, 0).Version = 3 }, "should follow"},
+		"create revision":                     {func(e *Evidence) { rec(e, 4, 0).CreateRevision = 5 }, "first version of its key"},
+		"deleted twice":                       {func(e *Evidence) { rec(e, 4, 0).Key, rec(e, 4, 0).Deleted = []byte("nokey"), true }, "does not exist"},
+		"event missing at the end":            {func(e *Evidence) { e.Watches[0].Events = e.Watches[0].Events[:5] }, "all lacks"},
+		"event missing in the middle":         {func(e *Evidence) { e.Watches[0].Events = slices.Delete(e.Watches[0].Events, 1, 2) }, "where the object log has"},
+		"event too many":                      {func(e *Evidence) { e.Watches[0].Events = append(e.Watches[0].Events, Event{Rev: 8}) }, "which the object log lacks"},
+		"event differs":                       {func(e *Evidence) { e.Watches[0].Events[0].Value = "1:b" }, "where the object log has"},
+		"event of another key":                {func(e *Evidence) { e.Watches[1].Key = "l" }, "some has"},
+		"state misses a key":                  {func(e *Evidence) { e.State = e.State[1:] }, "reading count gives"},
+		"state has one too many":              {func(e *Evidence) { e.State = append(e.State, Event{Key: "q"}) }, "which the history lacks"},
+		"state has a key twice":               {func(e *Evidence) { e.State = append(e.State, e.State[0]) }, "twice"},
+		"copy lacks a record":                 {func(e *Evidence) { e.Copies[1].Records = slices.Delete(slices.Clone(e.Copies[1].Records), 2, 3) }, "lacks revision 3.0"},
+		"copy ends early":                     {func(e *Evidence) { e.Copies[1].Records = e.Copies[1].Records[:7] }, "n2 lacks revision 8.0"},
+		"copy lacks what wasn't replaced":     {func(e *Evidence) { compacted(e, 6, 6) }, "n2 lacks revision 6.0"},
+		"copy lacks what is above compaction": {func(e *Evidence) { compacted(e, 3, 2) }, "n2 lacks revision 2.0"},
+		"copy differs in its epoch":           {func(e *Evidence) { e.Copies[0].Records[3].Epoch = 2 }, "n1 holds"},
+		"copy differs":                        {func(e *Evidence) { e.Copies[0].Through = 5 }, "n1 holds"},
+		"copy beyond the log":                 {func(e *Evidence) { e.Copies[1].Through = 9 }, "has published revision 9"},
+		"read is stale":                       {func(e *Evidence) { e.Ops[opRead].Rev = 6 }, "is older than"},
+		"write is stale":                      {func(e *Evidence) { swapTimes(e, opX, opDelete) }, "is older than"},
+		"write's revision was known":          {func(e *Evidence) { e.Ops[opLate].Rev, e.Ops[opLate].Outcome = 6, Done }, "has the revision of"},
+		"read is wrong":                       {func(e *Evidence) { e.Ops[opRead].Saw = []Event{{Key: "k"}} }, "but at revision 7 there was []"},
+		"read of the past is wrong":           {func(e *Evidence) { e.Ops[opAt].Saw = nil }, "but at revision 3 there was"},
+		"serializable read is wrong":          {func(e *Evidence) { e.Ops[opOld].Saw = nil }, "but at revision 4 there was"},
+		"list is wrong":                       {func(e *Evidence) { e.Ops[opList].Saw = e.Ops[opList].Saw[:1] }, "but at revision 7 there was"},
+		"read from the future":                {func(e *Evidence) { e.Ops[opOld].Rev, e.Ops[opOld].Saw = 8, nil }, "ended before the write of revision 8 began"},
+		"refused for no reason":               {func(e *Evidence) { e.Ops[opLate].If = 6 }, "did not hold, but the key's mod revision was 6"},
+		"failure branch is wrong":             {func(e *Evidence) { e.Ops[opLate].Saw = nil }, "but at revision 6 there was"},
+		"no order: read":                      {func(e *Evidence) { e.Ops[opRead].Saw = e.Ops[opOld].Saw }, "no order of the"},
+		"no order: refused":                   {func(e *Evidence) { e.Ops[opLate].If = 6 }, "no order of the"},
+		"no order: failure branch":            {func(e *Evidence) { e.Ops[opLate].Saw = nil }, "no order of the"},
+		"no order: in doubt":                  {func(e *Evidence) { e.Ops[opDoubt].Call = 1 << 40; e.Ops = append(e.Ops, readOf(count, 4, 200)) }, "no order of the"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := sound()
@@ -185,5 +188,23 @@ func TestImpatient(t *testing.T) {
 	v.linearizable(ops, nil, time.Millisecond)
 	if len(v.faults) != 1 || !strings.Contains(v.faults[0], "nothing is decided") {
 		t.Errorf("%q", v.faults)
+	}
+}
+
+// compacted makes the second copy one that has compacted to rev and lacks the record at gone.
+func compacted(e *Evidence, rev, gone record.Revision) {
+	c := &e.Copies[1]
+	c.Compacted = rev
+	c.Records = slices.DeleteFunc(slices.Clone(c.Records), func(r record.Record) bool { return r.Revision == gone })
+}
+
+// TestCompacted: a copy may lack what was replaced, and deletions, up to its compaction.
+func TestCompacted(t *testing.T) {
+	for rev, gone := range map[record.Revision]record.Revision{4: 2, 5: 1, 7: 7} {
+		e := sound()
+		compacted(&e, rev, gone)
+		if faults := e.Faults(); len(faults) > 0 {
+			t.Errorf("compacted to %d without revision %d: %q", rev, gone, faults)
+		}
 	}
 }

@@ -37,6 +37,10 @@ type Copy struct {
 	Name    string
 	Records []record.Record
 	Through record.Revision // the last revision that it says it has published
+
+	// Compacted is up to where it may have dropped what a later record up to there
+	// replaced, and deletions; 0: nowhere.
+	Compacted record.Revision
 }
 
 // most is how many faults are reported: more would say the same thing again.
