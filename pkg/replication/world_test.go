@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -254,7 +255,7 @@ func sameCopy(t testing.TB, a, b *node) {
 		t.Fatalf("%s has %d records, %s %d", a.id, len(x), b.id, len(y))
 	}
 	for i := range x {
-		if fmt.Sprintf("%+v", x[i]) != fmt.Sprintf("%+v", y[i]) {
+		if !reflect.DeepEqual(x[i], y[i]) {
 			t.Fatalf("record %d: %+v on %s, %+v on %s", i, x[i], a.id, y[i], b.id)
 		}
 	}
