@@ -41,7 +41,7 @@ func makeCerts(dir string, o Options) (certs, error) {
 	wanted := []identity.IssueRequest{
 		{Role: identity.RoleElector, Name: "elector"}, {Role: identity.RoleClient, Name: "client"}, {Role: identity.RoleAdmin, Name: "admin"},
 	}
-	for i := range o.Nodes {
+	for i := range o.MaxNodes {
 		wanted = append(wanted, identity.IssueRequest{Role: identity.RolePeer, Name: nodeID(i)})
 	}
 	for _, w := range wanted {

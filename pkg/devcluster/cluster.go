@@ -27,6 +27,7 @@ type Options struct {
 	Dir       string // holds everything: objects/, certs/, one data directory a node
 	ClusterID string // default "dev-cluster"
 	Nodes     int    // default 1
+	MaxNodes  int    // how many nodes there may ever be; default Nodes
 	Profile   etcdapi.Profile
 	// ClientPort and PeerPort are the first node's ports, the next node has the
 	// next ones; 0 means any free ones, kept in Dir for the next start.
@@ -103,6 +104,7 @@ func (o *Options) setDefaults() {
 	if o.Nodes == 0 {
 		o.Nodes = 1
 	}
+	o.MaxNodes = max(o.MaxNodes, o.Nodes)
 	if o.Profile == "" {
 		o.Profile = etcdapi.ProfileEtcd
 	}
