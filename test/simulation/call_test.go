@@ -51,11 +51,12 @@ func (c conn) NewStream(ctx context.Context, _ *grpc.StreamDesc, method string, 
 	n := c.from.net
 	n.mu.Lock()
 	to, dead := n.parties[c.to], c.from.dead
+	refused := to == nil || !to.serves
 	n.mu.Unlock()
 	switch {
 	case dead:
 		return nil, errReset
-	case to == nil:
+	case refused:
 		if err := n.travel(ctx); err != nil {
 			return nil, err
 		}
@@ -200,11 +201,20 @@ func (p *party) stream(service string) grpc.StreamServerInterceptor {
 // clientStream is the client's end of a call.
 type clientStream struct{ *call }
 
-func (s *clientStream) Context() context.Context     { return s.cctx }
-func (s *clientStream) Header() (metadata.MD, error) { return nil, nil }
-func (s *clientStream) Trailer() metadata.MD         { return nil }
-func (s *clientStream) CloseSend() error             { s.up.finish(nil); return nil }
-func (s *clientStream) SendMsg(m any) error          { return s.up.send(s.cctx, m) }
+func (s *clientStream) Context() context.Context { return s.cctx }
+func (s *clientStream) Trailer() metadata.MD     { return nil }
+func (s *clientStream) CloseSend() error         { s.up.finish(nil); return nil }
+func (s *clientStream) SendMsg(m any) error      { return s.up.send(s.cctx, m) }
+
+// Header waits until the handler has taken the call, by saying so or by answering. As
+// gRPC's it returns nil, without an error, for a call that ended instead.
+func (s *clientStream) Header() (metadata.MD, error) {
+	e, err := s.down.first(s.cctx)
+	if err != nil || e.end {
+		return nil, nil
+	}
+	return metadata.MD{}, nil
+}
 
 func (s *clientStream) RecvMsg(m any) error {
 	err := s.down.recv(s.cctx, m)
@@ -219,7 +229,7 @@ type serverStream struct{ *call }
 
 func (s *serverStream) Context() context.Context     { return s.sctx }
 func (s *serverStream) SetHeader(metadata.MD) error  { return nil }
-func (s *serverStream) SendHeader(metadata.MD) error { return nil }
+func (s *serverStream) SendHeader(metadata.MD) error { s.down.put(envelope{header: true}); return nil }
 func (s *serverStream) SetTrailer(metadata.MD)       {}
 func (s *serverStream) SendMsg(m any) error          { return s.down.send(s.sctx, m) }
 func (s *serverStream) RecvMsg(m any) error          { return s.up.recv(s.sctx, m) }
@@ -240,10 +250,11 @@ type pipe struct {
 }
 
 type envelope struct {
-	due  time.Time
-	body []byte
-	end  bool           // the last: nothing, or the status, follows
-	st   *status.Status // of the call, if end
+	due    time.Time
+	body   []byte
+	header bool           // nothing but the news that the handler has taken the call
+	end    bool           // the last: nothing, or the status, follows
+	st     *status.Status // of the call, if end
 }
 
 func newPipe(k *call, from, to *party) *pipe {
@@ -316,8 +327,8 @@ func (p *pipe) recv(ctx context.Context, m any) error {
 	return unmarshal(e.body, m)
 }
 
-// next waits for the first message to be there, due, and let through.
-func (p *pipe) next(ctx context.Context) (e envelope, err error) {
+// first waits for the first envelope to be there, due, and let through.
+func (p *pipe) first(ctx context.Context) (e envelope, err error) {
 	err = p.await(ctx, func() (due time.Time, there bool, changed <-chan struct{}) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -332,13 +343,24 @@ func (p *pipe) next(ctx context.Context) (e envelope, err error) {
 	if p.to.isDead() {
 		return e, errReset
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !e.end { // the end stays, for whoever asks again
+	return e, nil
+}
+
+// next takes the first envelope that is no header.
+func (p *pipe) next(ctx context.Context) (envelope, error) {
+	for {
+		e, err := p.first(ctx)
+		if err != nil || e.end { // the end stays, for whoever asks again
+			return e, err
+		}
+		p.mu.Lock()
 		p.queue = p.queue[1:]
 		p.wake()
+		p.mu.Unlock()
+		if !e.header {
+			return e, nil
+		}
 	}
-	return e, nil
 }
 
 // arrive waits as long as one message takes.

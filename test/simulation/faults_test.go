@@ -155,7 +155,7 @@ func (n *nemesis) do(k faultKind) {
 
 // down ends a machine's process and starts it again later.
 func (n *nemesis) down(m *machine, how func(*machine)) {
-	if !m.up() || !m.member {
+	if !m.up() || !m.member.Load() {
 		return
 	}
 	n.w.note("%s goes down", m.name)
@@ -170,7 +170,7 @@ func (n *nemesis) down(m *machine, how func(*machine)) {
 // where receipts acknowledge, R of V voters may be lost and no more. What is decided
 // here must stay true while the voters are being changed, so disks go one at a time.
 func (n *nemesis) wipe(m *machine) {
-	if !m.up() || !m.member || time.Since(n.wiped) < wipeEvery || !n.w.spares(m) {
+	if !m.up() || !m.member.Load() || time.Since(n.wiped) < wipeEvery || !n.w.spares(m) {
 		return
 	}
 	n.wiped = time.Now()
@@ -259,15 +259,15 @@ func (n *nemesis) outage(name string) {
 func (n *nemesis) joinOrLeave() {
 	m := n.node()
 	switch {
-	case !m.member:
+	case !m.member.Load():
 		n.w.note("%s joins", m.name)
-		m.member = true
+		m.member.Store(true)
 		m.start()
 	case m.up() && n.w.members() > 1 && time.Since(n.wiped) >= wipeEvery && n.w.spares(m):
 		n.wiped = time.Now()
 		n.w.note("%s leaves", m.name)
 		m.halt()
-		m.member = false
+		m.member.Store(false)
 		if err := m.wipe(); err != nil {
 			n.w.fail("wiping %s: %v", m.name, err)
 		}

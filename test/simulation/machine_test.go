@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/elector"
@@ -27,7 +28,7 @@ type machine struct {
 	run  func(ctx context.Context, p *party) error // one life of the process
 	dir  string                                    // of a node; "" for an elector
 
-	member bool            // it is to be up, but for faults
+	member atomic.Bool     // it is to be up, but for faults
 	lost   map[string]bool // incarnations whose disk is gone
 	life   *life           // nil while down
 }
@@ -163,6 +164,7 @@ func (m *machine) runNode(ctx context.Context, p *party) error {
 	m.w.net.change(func() {
 		peerpb.RegisterPeerServer(p, n.PeerServer())
 		serveEtcd(p, n.API())
+		p.serves = true
 	})
 	return n.Run(ctx)
 }

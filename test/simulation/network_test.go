@@ -60,6 +60,7 @@ type party struct {
 
 	// Guarded by network.mu.
 	dead, held bool
+	serves     bool // its ports are open
 }
 
 type service struct {

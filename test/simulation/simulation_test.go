@@ -25,6 +25,7 @@ var (
 	same     = flag.Bool("same", false, "run the first seed -seeds times instead of the seeds after it")
 	budget   = flag.Duration("budget", time.Minute, "begin no seed after this much real time")
 	duration = flag.Duration("duration", 30*time.Second, "virtual time of each world's part with faults")
+	faults   = flag.Bool("faults", true, "let things go wrong")
 	verbose  = flag.Bool("trace", false, "keep the processes' logs at level debug")
 )
 
@@ -63,7 +64,11 @@ func TestSwarm(t *testing.T) {
 			s = *seed
 		}
 		t.Run(fmt.Sprintf("seed=%d", s), func(t *testing.T) {
-			r := simulate(t, newSwarm(s, *duration))
+			sw := newSwarm(s, *duration)
+			if !*faults {
+				sw.Kinds, sw.Rates = nil, storeRates{}
+			}
+			r := simulate(t, sw)
 			total.worlds, total.ops, total.lived, total.revisions = total.worlds+1, total.ops+len(r.evidence.Ops), total.lived+r.lived, total.revisions+int(r.evidence.End)
 		})
 		if t.Failed() {
@@ -94,18 +99,37 @@ func simulate(t *testing.T, s swarm) (r result) {
 	lived := time.Since(began)
 	coolDown()
 	r.evidence.Patience = patience
-	faults := append(r.faults, reigns(r.clusters)...)
-	faults = append(faults, r.evidence.Faults()...)
-	t.Logf("%v of virtual time in %v, %d operations, %d revisions, %d versions of cluster.json", r.lived.Round(time.Second), lived.Round(time.Millisecond),
-		len(r.evidence.Ops), r.evidence.End, len(r.clusters))
-	for _, f := range faults {
+	found := append(r.faults, reigns(r.clusters)...)
+	found = append(found, r.evidence.Faults()...)
+	t.Logf("%v of virtual time in %v: %s", r.lived.Round(time.Second), lived.Round(time.Millisecond), r)
+	for _, f := range found {
 		t.Error(f)
 	}
-	if len(faults) > 0 {
+	if len(found) > 0 {
 		t.Errorf("logs: %s", logs.keep(t, s.Seed))
 		t.Errorf("again: go test ./test/simulation -run TestSwarm -v -seed %d -seeds 1 -duration %v", s.Seed, *duration)
 	}
 	return r
+}
+
+// String counts what happened.
+func (r result) String() string {
+	count := map[string]int{}
+	for _, o := range r.evidence.Ops {
+		what := "writes "
+		if !o.Write() {
+			what = "reads "
+		}
+		count[what+o.Outcome.String()]++
+	}
+	var c clusterDoc
+	for _, d := range r.clusters {
+		if d.Seq > c.Seq {
+			c = d
+		}
+	}
+	return fmt.Sprintf("%d operations (%v), %d revisions, %d chunks, epoch %d, office %d, %d versions of cluster.json, mode %s at the end", len(r.evidence.Ops), count,
+		r.evidence.End, len(r.evidence.Chunks), c.Epoch, c.Office, len(r.clusters), c.Durability.Mode)
 }
 
 // diskDir is where the nodes' disks are: in memory where that is possible, as nobody

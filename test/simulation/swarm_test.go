@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -31,7 +32,7 @@ type swarm struct {
 
 // newSwarm chooses by seed alone.
 func newSwarm(seed uint64, duration time.Duration) swarm {
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := newRand(seed, "swarm")
 	pick := func(ds ...time.Duration) time.Duration { return ds[rng.IntN(len(ds))] }
 	s := swarm{
 		Seed: seed, Duration: duration,
@@ -50,7 +51,7 @@ func newSwarm(seed uint64, duration time.Duration) swarm {
 		s.Spare = rng.IntN(6 - s.Nodes)
 	}
 	if rng.IntN(2) == 0 {
-		s.Rates = storeRates{Refused: rng.Float64() * 0.1, LostReply: rng.Float64() * 0.1, LostWrite: rng.Float64() * 0.05, Late: rng.Float64() * 0.05, Echo: rng.Float64() * 0.05}
+		s.Rates = storeRates{Refused: rng.Float64() * 0.02, LostReply: rng.Float64() * 0.02, LostWrite: rng.Float64() * 0.02, Late: rng.Float64() * 0.02, Echo: rng.Float64() * 0.02}
 	}
 	for _, k := range allKinds {
 		if rng.IntN(2) == 0 {
@@ -58,6 +59,12 @@ func newSwarm(seed uint64, duration time.Duration) swarm {
 		}
 	}
 	return s
+}
+
+// newRand makes the random numbers of one part of a world: what one part draws doesn't
+// change what the others do.
+func newRand(seed uint64, part string) *rand.Rand {
+	return rand.New(rand.NewChaCha8(sha256.Sum256(fmt.Appendf(nil, "%d %s", seed, part))))
 }
 
 func (s swarm) String() string {

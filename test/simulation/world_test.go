@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -37,6 +36,8 @@ type world struct {
 
 	quiet atomic.Bool // faults are over: watchers stay, so that they can be waited for
 
+	state []check.Event // all keys at the end, by a linearizable read
+
 	mu     sync.Mutex
 	faults []string
 }
@@ -56,12 +57,12 @@ func newWorld(s swarm, dir string, log hclog.Logger) *world {
 	w.bucket.setRates(s.Rates)
 	for i := range s.Nodes + s.Spare {
 		m := w.newNode(fmt.Sprintf("node-%d", i+1))
-		m.member = i < s.Nodes
+		m.member.Store(i < s.Nodes)
 		w.nodes = append(w.nodes, m)
 	}
 	for i := range s.Electors {
 		m := w.newElector(fmt.Sprintf("elector-%d", i+1))
-		m.member = true
+		m.member.Store(true)
 		w.electors = append(w.electors, m)
 	}
 	for i := range s.Clients {
@@ -73,13 +74,8 @@ func newWorld(s swarm, dir string, log hclog.Logger) *world {
 	return w
 }
 
-// rng makes the random numbers of one part of the world: what one part draws doesn't
-// change what the others do.
-func (w *world) rng(part string) *rand.Rand {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(part))
-	return rand.New(rand.NewPCG(w.swarm.Seed, h.Sum64()))
-}
+// rng makes the random numbers of one part of the world.
+func (w *world) rng(part string) *rand.Rand { return newRand(w.swarm.Seed, part) }
 
 // note writes into the log what the world does.
 func (w *world) note(format string, args ...any) {
@@ -110,14 +106,21 @@ func (w *world) machines() []*machine {
 	return append(w.nodes[:len(w.nodes):len(w.nodes)], w.electors...)
 }
 
-// anyNode is a member's name.
-func (w *world) anyNode(rng *rand.Rand) string { return w.nodes[rng.IntN(len(w.nodes))].name }
+// anyNode is the name of a member, mostly: of a node that has left, if that is drawn
+// three times.
+func (w *world) anyNode(rng *rand.Rand) string {
+	m := w.nodes[rng.IntN(len(w.nodes))]
+	for i := 0; i < 3 && !m.member.Load(); i++ {
+		m = w.nodes[rng.IntN(len(w.nodes))]
+	}
+	return m.name
+}
 
 // intact says whether what a voter holds is still there.
 func (w *world) intact(v registry.NodeRef) bool {
 	for _, m := range w.nodes {
 		if m.name == v.NodeID {
-			return m.member && !m.lost[v.Incarnation]
+			return m.member.Load() && !m.lost[v.Incarnation]
 		}
 	}
 	return false
@@ -126,7 +129,7 @@ func (w *world) intact(v registry.NodeRef) bool {
 // members counts the nodes that are to be up.
 func (w *world) members() (n int) {
 	for _, m := range w.nodes {
-		if m.member {
+		if m.member.Load() {
 			n++
 		}
 	}
@@ -150,7 +153,7 @@ func (w *world) primary() *machine {
 // live is a world's life, from its first process to the evidence.
 func (w *world) live() result {
 	for _, m := range w.machines() {
-		if m.member {
+		if m.member.Load() {
 			m.start()
 		}
 	}
@@ -186,7 +189,7 @@ func (w *world) heal() {
 	w.net.mend()
 	w.bucket.mend()
 	for _, m := range w.machines() {
-		if m.member {
+		if m.member.Load() {
 			m.start()
 		}
 	}
@@ -227,6 +230,12 @@ func (w *world) recover(stop context.CancelFunc, users *sync.WaitGroup) (end int
 			return err
 		})
 	})
+	w.eachMember(func(m *machine) {
+		step("a node answers no read", func(ctx context.Context) (err error) {
+			w.state, err = c.all(ctx, m.name)
+			return err
+		})
+	})
 	step("the object log lags", func(ctx context.Context) error { return w.logged(ctx, end) })
 	for _, x := range w.watchers {
 		step("a watch lags", func(ctx context.Context) error { return x.await(ctx, end) })
@@ -236,7 +245,7 @@ func (w *world) recover(stop context.CancelFunc, users *sync.WaitGroup) (end int
 
 func (w *world) eachMember(f func(*machine)) {
 	for _, m := range w.nodes {
-		if m.member {
+		if m.member.Load() {
 			f(m)
 		}
 	}
@@ -251,6 +260,19 @@ func (c *client) reaches(ctx context.Context, node string, rev int64) (int64, er
 		}
 		if !sleep(ctx, 100*time.Millisecond) {
 			return o.Rev, fmt.Errorf("%s shows revision %d, not %d; last: %v", node, o.Rev, rev, o.Err)
+		}
+	}
+}
+
+// all reads everything.
+func (c *client) all(ctx context.Context, node string) ([]check.Event, error) {
+	for {
+		o := c.do(ctx, check.Op{Client: c.name, Node: node, Kind: check.Read, Key: keyPrefix, End: keyEnd})
+		if o.Err == nil {
+			return o.Saw, nil
+		}
+		if !sleep(ctx, 100*time.Millisecond) {
+			return nil, fmt.Errorf("%s: %w", node, o.Err)
 		}
 	}
 }
@@ -285,7 +307,7 @@ func (w *world) collect(end int64, published map[string]int64) result {
 		p.cancel()
 	}
 	r := result{lived: w.tick(), clusters: w.bucket.clusters}
-	r.evidence = check.Evidence{Ops: w.history.Ops(), End: end}
+	r.evidence = check.Evidence{Ops: w.history.Ops(), End: end, State: w.state}
 	if _, err := w.readLog(func(c objectlog.Chunk) { r.evidence.Chunks = append(r.evidence.Chunks, c) }); err != nil {
 		_ = w.fail("the object log: %v", err)
 	}
@@ -309,7 +331,7 @@ func (m *machine) read(published int64) (c check.Copy, err error) {
 	if err != nil {
 		return c, err
 	}
-	c = check.Copy{Name: m.name, Through: record.Revision(published)}
+	c = check.Copy{Name: m.name, Through: record.Revision(published), Compacted: st.CompactRevision()}
 	err = st.Records(context.Background(), 1, st.Tail().Revision, func(r *record.Record) error {
 		c.Records = append(c.Records, *r)
 		return nil
