@@ -208,3 +208,25 @@ func TestCompacted(t *testing.T) {
 		}
 	}
 }
+
+// TestManyInDoubt: hundreds of deletions that nobody answered are no burden to the
+// search, whether one of them happened, none, or another did it.
+func TestManyInDoubt(t *testing.T) {
+	for name, known := range map[string]Outcome{"one of them": Refused, "another": Done} {
+		v := &verdict{}
+		log := []Event{{Rev: 2, Key: "k", Value: "v", Create: 2, Version: 1}, {Rev: 3, Key: "k", Delete: true}}
+		ops := []Op{{Kind: Put, Key: "k", Value: "v", Outcome: Done, Rev: 2, Call: 1, Return: 2}}
+		for i := range 300 {
+			ops = append(ops, Op{Kind: Delete, Key: "k", If: 2, Outcome: Unknown, Err: errors.New("lost"), Call: time.Duration(3 + i)})
+		}
+		if known == Done {
+			ops = append(ops, Op{Kind: Delete, Key: "k", If: 2, Outcome: Done, Rev: 3, Call: 400, Return: 401})
+		}
+		ops = append(ops, Op{Kind: Read, Key: "k", Outcome: Done, Rev: 2, Shown: true, Saw: log[:1], Call: 310, Return: 311},
+			Op{Kind: Read, Key: "k", Outcome: Done, Rev: 3, Shown: true, Call: 500, Return: 501})
+		v.linearizable(ops, log, time.Minute)
+		if len(v.faults) > 0 {
+			t.Errorf("%s: %q", name, v.faults)
+		}
+	}
+}

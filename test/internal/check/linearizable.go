@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -16,14 +17,11 @@ import (
 func (v *verdict) linearizable(ops []Op, log []Event, patience time.Duration) {
 	x := indexOf(changes(log))
 	byKey := map[string][]porcupine.Operation{}
-	for _, o := range ops {
+	for _, o := range x.settle(ops) {
 		if o.Kind == Read && (o.End != "" || !o.Linearizable()) {
 			continue
 		}
-		call, ok := x.operation(o)
-		if ok {
-			byKey[o.Key] = append(byKey[o.Key], call)
-		}
+		byKey[o.Key] = append(byKey[o.Key], porcupine.Operation{Input: o, Call: int64(o.Call), Return: int64(o.Return)})
 	}
 	deadline := time.Now().Add(patience)
 	for _, key := range slices.Sorted(maps.Keys(byKey)) {
@@ -38,23 +36,39 @@ func (v *verdict) linearizable(ops []Op, log []Event, patience time.Duration) {
 	}
 }
 
-// operation translates o, unless it tells nothing: a read without an answer, or a write
-// that the log says never happened.
-func (x index) operation(o Op) (porcupine.Operation, bool) {
-	p := porcupine.Operation{Input: o, Call: int64(o.Call), Return: int64(o.Return)}
-	if o.Answered() {
-		return p, true
+// settle leaves out what tells nothing: reads without an answer, and writes that the
+// log says never happened. Those in doubt that did happen become Done, at a time that
+// nobody knows the end of. Of several that may have made one deletion the first is as
+// good as any, and none if another is known to have made it: so the search needn't try
+// them all. Only a deletion that may have made several stays in doubt.
+func (x index) settle(ops []Op) (out []Op) {
+	made := map[*change]bool{}
+	for _, o := range ops {
+		if o.Write() && o.Outcome == Done {
+			for _, c := range x.of(o) {
+				made[c] = true
+			}
+		}
 	}
-	if !o.Write() || o.Outcome == Refused {
-		return p, false
+	for _, o := range slices.SortedStableFunc(slices.Values(ops), func(a, b Op) int { return cmp.Compare(a.Call, b.Call) }) {
+		if o.Answered() {
+			out = append(out, o)
+			continue
+		}
+		if !o.Write() || o.Outcome == Refused {
+			continue
+		}
+		found := slices.DeleteFunc(x.of(o), func(c *change) bool { return made[c] })
+		if len(found) == 0 {
+			continue
+		}
+		if len(found) == 1 {
+			o.Rev, o.Outcome, made[found[0]] = found[0].Rev, Done, true
+		}
+		o.Return = math.MaxInt64
+		out = append(out, o)
 	}
-	found := x.of(o)
-	if len(found) != 1 { // a deletion in doubt of which there are two ends as one of them
-		return p, len(found) > 1
-	}
-	o.Rev = found[0].Rev
-	p.Input, p.Return = o, math.MaxInt64
-	return p, true
+	return out
 }
 
 // version is the state of one key: what identifies its present value.
