@@ -2,7 +2,6 @@ package recovery
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -25,7 +24,7 @@ type Ask func(ctx context.Context, n registry.Node) (*peerpb.NodeState, error)
 
 // AskBy makes an Ask that connects with d, whose certificate must be of an admin.
 func AskBy(d peerapi.Dialer) Ask {
-	return func(ctx context.Context, n registry.Node) (_ *peerpb.NodeState, err error) {
+	return func(ctx context.Context, n registry.Node) (*peerpb.NodeState, error) {
 		u, err := url.Parse(n.PeerURLs[0])
 		if err != nil || u.Host == "" {
 			return nil, fmt.Errorf("peer url %q has no host:port", n.PeerURLs[0])
@@ -34,7 +33,7 @@ func AskBy(d peerapi.Dialer) Ask {
 		if err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, conn.Close()) }()
+		defer conn.Close() // it says only that it was closed already
 		return client.GetNodeState(ctx, &peerpb.GetNodeStateRequest{})
 	}
 }
