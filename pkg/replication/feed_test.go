@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,13 +44,13 @@ func TestCatchUp(t *testing.T) {
 			}
 			p.commit()
 			l := newLink(t, f, "r")
-			biggest := 0
+			var biggest atomic.Int64
 			l.down = func(m *peerpb.FollowResponse) error {
 				size := 0
 				for _, r := range m.GetAppend().GetRecords() {
 					size += len(r)
 				}
-				biggest = max(biggest, size)
+				biggest.Store(max(biggest.Load(), int64(size))) // one sender
 				return nil
 			}
 			r.follow(1, l).mustAgree()
@@ -58,8 +59,8 @@ func TestCatchUp(t *testing.T) {
 			p.commit()
 			r.awaitPublished(rev)
 			sameCopy(t, p, r)
-			if biggest > maxAppend+len(large)+recordOverhead {
-				t.Errorf("a message of %d bytes", biggest)
+			if got := biggest.Load(); got > int64(maxAppend+len(large)+recordOverhead) {
+				t.Errorf("a message of %d bytes", got)
 			}
 		})
 	}

@@ -187,15 +187,18 @@ func (s *stream) greet(h *peerpb.Hello) (tail record.Pos, err error) {
 	if record.Epoch(h.Epoch) != f.cfg.Epoch {
 		return tail, status.Errorf(codes.FailedPrecondition, "replication: this Primary is of epoch %d, not %d", f.cfg.Epoch, h.Epoch)
 	}
-	f.enter(s, ref)
-	return tail, nil
+	return tail, f.enter(s, ref)
 }
 
 // enter makes s the node's stream in place of an older one. Another incarnation's copy
-// is gone for ever, and with it what its receipts said.
-func (f *Feed) enter(s *stream, ref registry.NodeRef) {
+// is gone for ever, and with it what its receipts said. A stream that has been given up
+// meanwhile replaces none.
+func (f *Feed) enter(s *stream, ref registry.NodeRef) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return context.Cause(s.ctx)
+	}
 	s.terms = terms{ref: ref, epoch: f.cfg.Epoch, stream: rand.Uint64()}
 	c := f.copies[ref.NodeID]
 	if c != nil && c.stream != nil {
@@ -209,6 +212,7 @@ func (f *Feed) enter(s *stream, ref registry.NodeRef) {
 	f.cfg.Metrics.streamsServed.Inc()
 	f.countLocked()
 	notify(f.changed)
+	return nil
 }
 
 // agree proposes agreement points until the replica holds one: its first receipt says
