@@ -42,8 +42,11 @@ func (c *client) run(ctx context.Context) {
 		node := c.w.anyNode(c.rng)
 		o := c.choose()
 		o.Client, o.Node = c.name, node
-		c.do(ctx, o)
-		sleep(ctx, time.Duration(c.rng.Int64N(int64(2*c.w.swarm.Think))))
+		pause := 2 * c.w.swarm.Think
+		if o = c.do(ctx, o); o.Err != nil {
+			pause += time.Second // refused connections come at once
+		}
+		sleep(ctx, time.Duration(c.rng.Int64N(int64(pause))))
 	}
 }
 

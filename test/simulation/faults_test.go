@@ -71,7 +71,9 @@ func (n *nemesis) rage(ctx context.Context) {
 		if !sleep(ctx, time.Until(next)) {
 			return
 		}
-		n.do(n.w.swarm.Kinds[n.rng.IntN(len(n.w.swarm.Kinds))])
+		if k := n.w.swarm.Kinds[n.rng.IntN(len(n.w.swarm.Kinds))]; len(n.ends) < n.w.swarm.AtOnce {
+			n.do(k)
+		}
 	}
 }
 

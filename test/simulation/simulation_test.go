@@ -17,6 +17,7 @@ import (
 
 	"github.com/netsy-io/netsy/pkg/datafile"
 	"github.com/netsy-io/netsy/pkg/record"
+	"github.com/netsy-io/netsy/pkg/registry"
 )
 
 var (
@@ -26,6 +27,7 @@ var (
 	budget   = flag.Duration("budget", time.Minute, "begin no seed after this much real time")
 	duration = flag.Duration("duration", 30*time.Second, "virtual time of each world's part with faults")
 	faults   = flag.Bool("faults", true, "let things go wrong")
+	goOn     = flag.Bool("go-on", false, "go on after a seed that failed")
 	verbose  = flag.Bool("trace", false, "keep the processes' logs at level debug")
 )
 
@@ -71,7 +73,7 @@ func TestSwarm(t *testing.T) {
 			r := simulate(t, sw)
 			total.worlds, total.ops, total.lived, total.revisions = total.worlds+1, total.ops+len(r.evidence.Ops), total.lived+r.lived, total.revisions+int(r.evidence.End)
 		})
-		if t.Failed() {
+		if t.Failed() && !*goOn {
 			break
 		}
 	}
@@ -123,13 +125,17 @@ func (r result) String() string {
 		count[what+o.Outcome.String()]++
 	}
 	var c clusterDoc
+	quorum := 0
 	for _, d := range r.clusters {
+		if d.Durability.Mode == registry.ModeQuorum {
+			quorum++
+		}
 		if d.Seq > c.Seq {
 			c = d
 		}
 	}
-	return fmt.Sprintf("%d operations (%v), %d revisions, %d chunks, epoch %d, office %d, %d versions of cluster.json, mode %s at the end", len(r.evidence.Ops), count,
-		r.evidence.End, len(r.evidence.Chunks), c.Epoch, c.Office, len(r.clusters), c.Durability.Mode)
+	return fmt.Sprintf("%d operations (%v), %d revisions, %d chunks, epoch %d, office %d, %d versions of cluster.json, %d of them in mode quorum", len(r.evidence.Ops), count,
+		r.evidence.End, len(r.evidence.Chunks), c.Epoch, c.Office, len(r.clusters), quorum)
 }
 
 // diskDir is where the nodes' disks are: in memory where that is possible, as nobody

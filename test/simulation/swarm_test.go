@@ -23,8 +23,9 @@ type swarm struct {
 	Network, Store delays
 	Rates          storeRates // while faults of the store are on
 
-	Kinds []faultKind
-	Calm  time.Duration // mean pause between faults
+	Kinds  []faultKind
+	Calm   time.Duration // mean pause between faults
+	AtOnce int           // things that may be wrong at the same time
 
 	Heartbeat, QuorumTimeout, FlushAge, PriorTimeout, Lease, Deregistration, Compaction, Progress time.Duration
 	FlushBytes                                                                                    int
@@ -41,7 +42,7 @@ func newSwarm(seed uint64, duration time.Duration) swarm {
 		Think: pick(20*time.Millisecond, 100*time.Millisecond, 300*time.Millisecond), Ask: pick(time.Second, 7*time.Second, time.Hour),
 		Network: delays{Usual: pick(time.Millisecond, 10*time.Millisecond), Most: pick(50*time.Millisecond, 3*time.Second), Odd: rng.Float64() * 0.02},
 		Store:   delays{Usual: pick(20*time.Millisecond, 100*time.Millisecond), Most: pick(time.Second, 4*time.Second), Odd: rng.Float64() * 0.05},
-		Calm:    pick(time.Second, 3*time.Second, 10*time.Second),
+		Calm:    pick(time.Second, 3*time.Second, 10*time.Second), AtOnce: 1 + rng.IntN(4),
 
 		Heartbeat: 500 * time.Millisecond, PriorTimeout: 2 * time.Second, Lease: pick(0, 1500*time.Millisecond, 1500*time.Millisecond),
 		QuorumTimeout: pick(100*time.Millisecond, time.Second), FlushAge: pick(time.Second, 10*time.Second, time.Minute), FlushBytes: []int{2 << 10, 4 << 20}[rng.IntN(2)],

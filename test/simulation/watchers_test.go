@@ -74,7 +74,12 @@ func (x *watcher) watch(ctx context.Context, node string) error {
 	defer asking.Wait()
 	defer cancel()
 	asking.Go(func() { // for progress, now and then
-		for sleep(ctx, x.w.swarm.Ask) {
+		var silent time.Duration
+		for sleep(ctx, time.Second) {
+			if silent += time.Second; silent < x.w.swarm.Ask && !x.w.quiet.Load() {
+				continue
+			}
+			silent = 0
 			if stream.Send(&pb.WatchRequest{RequestUnion: &pb.WatchRequest_ProgressRequest{ProgressRequest: &pb.WatchProgressRequest{}}}) != nil {
 				return
 			}
