@@ -7,6 +7,10 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/netsy-io/netsy/pkg/forward"
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
@@ -44,7 +48,7 @@ func (n *Node) toFollow() (l leadership, address string, ok bool) {
 }
 
 // followRetry is the pause before a Primary is followed again after the stream to it broke.
-const followRetry = 100 * time.Millisecond
+const followRetry = 50 * time.Millisecond
 
 // follow follows l's reign until it is over, as far as this node knows, or ctx ends.
 // It returns an error only if the node can't go on.
@@ -71,7 +75,7 @@ func (n *Node) follow(ctx context.Context, l leadership, address string) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if errors.Is(err, replication.ErrBehind) {
+		if errors.Is(err, replication.ErrBehind) || errors.Is(err, replication.ErrPurged) {
 			err = n.catchUp(ctx)
 		}
 		if fatal := n.followFailed(err); fatal != nil {
@@ -79,7 +83,11 @@ func (n *Node) follow(ctx context.Context, l leadership, address string) error {
 		}
 		if err != nil && err.Error() != last { // a lasting failure is logged once
 			last = err.Error()
-			log.Warn("not following the Primary, trying again", "event", "follow_failed", "error", err)
+			level := hclog.Warn
+			if status.Code(errors.Unwrap(err)) == codes.FailedPrecondition {
+				level = hclog.Debug // it is still starting, or no longer Primary: news will come
+			}
+			log.Log(level, "not following the Primary, trying again", "event", "follow_failed", "error", err)
 		}
 		if pauseFor(ctx, followRetry) != nil {
 			return nil
@@ -103,7 +111,6 @@ func (n *Node) followOnce(ctx context.Context, l leadership, client pb.PeerClien
 		},
 		HeartbeatInterval: n.o.HeartbeatInterval, DegradationCount: n.o.DegradationCount,
 		Following: func() {
-			n.log.Info("following", "event", "following", "primary", l.primary, "epoch", l.epoch, "tail", n.mvcc.Tail().String())
 			n.state.setRemote(&remote{Client: fwd, store: n.mvcc, done: done})
 		},
 		Logger: n.log.Named("follow"), Metrics: n.meters.replication,

@@ -37,8 +37,8 @@ func (n *Node) named(cs *pb.ClusterState) record.Epoch {
 // govern is the state machine: it begins a reign when this node is named Primary
 // of an epoch that it hasn't served, and ends one when its epoch is over; it follows
 // another's reign when that one is named. One goroutine runs it, so at most one of
-// these goes on.
-func (n *Node) govern(ctx context.Context) error {
+// these goes on. It reigns until ctx ends, and follows until late does.
+func (n *Node) govern(ctx, late context.Context) error {
 	for {
 		changed := n.state.Changed()
 		_, _, _, cs := n.state.view()
@@ -47,22 +47,22 @@ func (n *Node) govern(ctx context.Context) error {
 		if n.fatal() != nil {
 			return n.fatal()
 		}
-		if epoch > es.Served && epoch >= es.Promised {
+		if ctx.Err() == nil && epoch > es.Served && epoch >= es.Promised {
 			if err := n.reign(ctx, epoch); err != nil {
 				return err
 			}
 			continue
 		}
 		if l, address, ok := n.toFollow(); ok {
-			if err := n.follow(ctx, l, address); err != nil {
+			if err := n.follow(late, l, address); err != nil {
 				return err
 			}
-			if ctx.Err() == nil {
+			if late.Err() == nil {
 				continue
 			}
 		}
 		select {
-		case <-ctx.Done():
+		case <-late.Done():
 			return nil
 		case <-changed:
 		}

@@ -38,7 +38,9 @@ type Node struct {
 	state     *state
 	api       *etcdapi.Server
 	peers     pb.PeerServer
-	asked     atomic.Int64 // when an elector last asked for the state: nanoseconds after started
+	leaving   chan struct{} // of capacity 1: an elector has heard that this node leaves
+	forwards  gauge         // streams of replicas that forward to this node
+	asked     atomic.Int64  // when an elector last asked for the state: nanoseconds after started
 
 	meters meters
 
@@ -53,7 +55,7 @@ func New(ctx context.Context, o Options) (*Node, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	n := &Node{o: o, log: o.Logger.With("node_id", o.NodeID), started: time.Now(), state: newState(), failedCh: make(chan struct{})}
+	n := &Node{o: o, log: o.Logger.With("node_id", o.NodeID), started: time.Now(), state: newState(), failedCh: make(chan struct{}), leaving: make(chan struct{}, 1)}
 	n.registry = registry.New(o.Store, o.ClusterID)
 	n.meters = newMeters(o.Metrics)
 	n.objectLog = objectlog.New(o.Store, objectlog.Options{Logger: n.log.Named("objectlog"), Metrics: n.meters.objectLog})
@@ -259,7 +261,7 @@ func awaitState[T comparable](ctx context.Context, n *Node, get func() (T, <-cha
 		case <-ctx.Done():
 			return none, ctx.Err()
 		case <-changed:
-		case <-n.state.stopping:
+		case <-n.state.orphaned:
 			return none, errStopping
 		case <-n.failedCh:
 			return none, n.failure

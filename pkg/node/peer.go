@@ -53,6 +53,14 @@ func (p peerNode) ReadLease(epoch record.Epoch, sent time.Time, d time.Duration)
 	}
 }
 
+// LeavingHeard notes that an elector knows.
+func (p peerNode) LeavingHeard() {
+	select {
+	case p.n.leaving <- struct{}{}:
+	default:
+	}
+}
+
 func (n *Node) nodeState(es mvcc.ElectionState) *pb.NodeState {
 	health, reason, role, _ := n.state.view()
 	return &pb.NodeState{
@@ -76,6 +84,8 @@ func (p peerNode) Follow(peer string, stream pb.Peer_FollowServer) error {
 
 // Forward serves a replica's requests, each by the reign of its moment.
 func (p peerNode) Forward(stream pb.Peer_ForwardServer) error {
+	p.n.forwards.add(1)
+	defer p.n.forwards.add(-1)
 	return forward.Serve(stream, func(context.Context) (forward.Primary, error) {
 		r, _ := p.n.state.current()
 		if r == nil {

@@ -19,8 +19,9 @@ import (
 )
 
 // Run serves until ctx ends or the node can't go on, and closes everything, in
-// the reverse order of need: first the reign is drained, so that what was taken is
-// answered; then clients are let go; electors hear of it until the end.
+// the reverse order of need: first the reign is handed over, so that what was taken is
+// answered; then clients are let go, while the node goes on following, so that what
+// they still wait for is done by the next Primary; electors and replicas are told last.
 func (n *Node) Run(ctx context.Context) error {
 	client, peer := n.clientServer(), n.peerServer()
 	n.state.setHealth(pb.Health_HEALTH_HEALTHY, "")
@@ -29,6 +30,8 @@ func (n *Node) Run(ctx context.Context) error {
 
 	stop, stopped := context.WithCancel(ctx)
 	defer stopped()
+	late, end := context.WithCancel(context.Background()) // following ends later than reigning
+	defer end()
 	var g errgroup.Group
 	serve := func(s *grpc.Server, l net.Listener) {
 		if l == nil {
@@ -45,7 +48,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.stayRegistered(stop) })
 	g.Go(func() error {
 		defer stopped()
-		return n.govern(stop)
+		return n.govern(stop, late)
 	})
 	g.Go(func() error {
 		select {
@@ -53,7 +56,7 @@ func (n *Node) Run(ctx context.Context) error {
 		case <-n.failedCh:
 			stopped()
 		}
-		n.shutdown(client, peer)
+		n.shutdown(client, peer, end)
 		n.api.Wait()
 		return nil
 	})
@@ -93,15 +96,20 @@ func (n *Node) peerServer() *grpc.Server {
 	return s
 }
 
-// shutdown waits for the reign to end (the governor drains it) and stops the servers.
-// From its beginning no elector chooses this node, and no call waits for it to become
-// Primary.
-func (n *Node) shutdown(client, peer *grpc.Server) {
+// shutdown waits for the reign to end (the governor hands it over), lets clients go,
+// ends what follows another's reign, and stops the servers.
+func (n *Node) shutdown(client, peer *grpc.Server, endFollowing func()) {
 	n.log.Info("stopping", "event", "node_stopping")
 	n.state.stop()
 	n.awaitNoReign()
+	if n.alone() {
+		n.state.orphan()
+	}
 	n.hub.Close(watch.ErrClosed)
 	gracefully(client)
+	n.state.orphan()
+	endFollowing()
+	n.takeLeave()
 	peer.Stop() // the elector's streams never end by themselves
 }
 

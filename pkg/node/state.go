@@ -23,6 +23,7 @@ type state struct {
 	cluster *pb.ClusterState
 
 	stopping chan struct{} // closed when the node begins to stop
+	orphaned chan struct{} // closed when no Primary will be reached through this node any more
 
 	leaderless time.Time     // since when there has been no leader; zero if there is one
 	lost       chan struct{} // closed when leaderless for longer than the grace
@@ -34,7 +35,7 @@ func newState() *state {
 		changed: make(chan struct{}),
 		health:  pb.Health_HEALTH_LOADING, reason: "starting",
 		role:    pb.PrimaryState_PRIMARY_STATE_REPLICA,
-		cluster: &pb.ClusterState{}, stopping: make(chan struct{}),
+		cluster: &pb.ClusterState{}, stopping: make(chan struct{}), orphaned: make(chan struct{}),
 	}
 	s.loseLeader()
 	return s
@@ -95,6 +96,17 @@ func (s *state) stop() {
 		s.health, s.reason = pb.Health_HEALTH_DEGRADED, "the node is stopping"
 		close(s.stopping)
 	})
+}
+
+// orphan tells those who wait for a Primary that none will be reached.
+func (s *state) orphan() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.orphaned:
+	default:
+		close(s.orphaned)
+	}
 }
 
 func (s *state) isStopping() bool {

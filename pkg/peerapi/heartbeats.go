@@ -20,7 +20,13 @@ type heartbeats struct {
 
 	mu   sync.Mutex
 	seq  uint64
-	sent map[uint64]time.Time
+	sent map[uint64]sentBeat
+}
+
+// sentBeat is a heartbeat that was not answered yet.
+type sentBeat struct {
+	at      time.Time
+	leaving bool // it said so
 }
 
 type sender interface{ Send(*pb.Heartbeat) error }
@@ -47,10 +53,13 @@ func (h *heartbeats) next(now time.Time) *pb.Heartbeat {
 	h.mu.Lock()
 	h.seq++
 	seq := h.seq
-	h.sent[seq] = now // before the state is read and anything leaves
+	h.mu.Unlock()
+	state := h.node.State() // after now was read: what it says is not older
+	h.mu.Lock()
+	h.sent[seq] = sentBeat{at: now, leaving: state.GetLeaving()}
 	delete(h.sent, seq-maxUnanswered)
 	h.mu.Unlock()
-	return &pb.Heartbeat{Seq: seq, State: h.node.State()}
+	return &pb.Heartbeat{Seq: seq, State: state}
 }
 
 // answered passes a lease on, dated back to its heartbeat's sending. Answers to
@@ -61,6 +70,9 @@ func (h *heartbeats) answered(reply *pb.HeartbeatReply) {
 	delete(h.sent, reply.Seq)
 	h.mu.Unlock()
 	if l := reply.Lease; ok && l != nil {
-		h.node.ReadLease(record.Epoch(l.Epoch), sent, time.Duration(l.DurationNanos))
+		h.node.ReadLease(record.Epoch(l.Epoch), sent.at, time.Duration(l.DurationNanos))
+	}
+	if sent.leaving {
+		h.node.LeavingHeard()
 	}
 }

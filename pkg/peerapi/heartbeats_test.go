@@ -18,12 +18,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeNode records what the peer port passes on.
 type fakeNode struct {
-	changed chan struct{}
-	leases  []lease
-	prepare func(record.Epoch) (*pb.NodeState, error)
-	follow  func(peer string, stream pb.Peer_FollowServer) error
-	forward func(pb.Peer_ForwardServer) error
-	remove  func(registry.NodeRef) error
+	leaving      bool
+	leavingHeard int
+	changed      chan struct{}
+	leases       []lease
+	prepare      func(record.Epoch) (*pb.NodeState, error)
+	follow       func(peer string, stream pb.Peer_FollowServer) error
+	forward      func(pb.Peer_ForwardServer) error
+	remove       func(registry.NodeRef) error
 }
 
 type lease struct {
@@ -34,12 +36,14 @@ type lease struct {
 
 func newFakeNode() *fakeNode { return &fakeNode{changed: make(chan struct{})} }
 
-func (n *fakeNode) State() *pb.NodeState          { return &pb.NodeState{NodeId: "node-1"} }
+func (n *fakeNode) State() *pb.NodeState          { return &pb.NodeState{NodeId: "node-1", Leaving: n.leaving} }
 func (n *fakeNode) Changed() <-chan struct{}      { return n.changed }
 func (n *fakeNode) ClusterState(*pb.ClusterState) {}
 func (n *fakeNode) PrepareEpoch(_ context.Context, e record.Epoch) (*pb.NodeState, error) {
 	return n.prepare(e)
 }
+func (n *fakeNode) LeavingHeard() { n.leavingHeard++ }
+
 func (n *fakeNode) ReadLease(epoch record.Epoch, sent time.Time, d time.Duration) {
 	n.leases = append(n.leases, lease{epoch, sent, d})
 }
@@ -63,7 +67,7 @@ func (s *sink) Send(h *pb.Heartbeat) error {
 // an answer to a heartbeat that wasn't sent, or was answered before, grants nothing.
 func TestLeasesRunFromTheHeartbeat(t *testing.T) {
 	n := newFakeNode()
-	h := &heartbeats{node: n, sent: map[uint64]time.Time{}}
+	h := &heartbeats{node: n, sent: map[uint64]sentBeat{}}
 	t0 := time.Now()
 	first := h.next(t0)
 	second := h.next(t0.Add(time.Second))
@@ -83,7 +87,7 @@ func TestLeasesRunFromTheHeartbeat(t *testing.T) {
 
 func TestUnansweredHeartbeatsAreForgotten(t *testing.T) {
 	n := newFakeNode()
-	h := &heartbeats{node: n, sent: map[uint64]time.Time{}}
+	h := &heartbeats{node: n, sent: map[uint64]sentBeat{}}
 	for range 10 * maxUnanswered {
 		h.next(time.Now())
 	}
@@ -100,7 +104,7 @@ func TestHeartbeatsComeAtOnceAtIntervalsAndOnChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		n, s := newFakeNode(), &sink{}
-		h := &heartbeats{node: n, sent: map[uint64]time.Time{}}
+		h := &heartbeats{node: n, sent: map[uint64]sentBeat{}}
 		begin := time.Now()
 		done := make(chan error, 1)
 		go func() { done <- h.send(ctx, s, time.Second) }()
@@ -127,4 +131,20 @@ func TestHeartbeatsComeAtOnceAtIntervalsAndOnChange(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestLeavingIsHeardOnceAnswered(t *testing.T) {
+	n := newFakeNode()
+	h := &heartbeats{node: n, sent: map[uint64]sentBeat{}}
+	before := h.next(time.Now())
+	n.leaving = true
+	said := h.next(time.Now())
+	h.answered(&pb.HeartbeatReply{Seq: before.Seq})
+	if n.leavingHeard != 0 {
+		t.Fatal("the answer to a heartbeat that didn't say it")
+	}
+	h.answered(&pb.HeartbeatReply{Seq: said.Seq})
+	if n.leavingHeard != 1 {
+		t.Fatal("not heard")
+	}
 }

@@ -50,6 +50,8 @@ type Node interface {
 	ClusterState(*pb.ClusterState)
 	// ReadLease takes a read lease that runs from when sent was.
 	ReadLease(epoch record.Epoch, sent time.Time, d time.Duration)
+	// LeavingHeard says that an elector has heard that the node is leaving.
+	LeavingHeard()
 
 	// The rest is the active Primary's; another node returns primary.ErrNotPrimary.
 
@@ -112,7 +114,7 @@ func (s *Server) Heartbeats(stream grpc.BidiStreamingServer[pb.HeartbeatReply, p
 	s.current = cancel
 	s.mu.Unlock()
 
-	h := &heartbeats{node: s.node, sent: map[uint64]time.Time{}}
+	h := &heartbeats{node: s.node, sent: map[uint64]sentBeat{}}
 	go func() { // ends with the stream: Recv fails once the handler has returned
 		for {
 			reply, err := stream.Recv()
