@@ -195,6 +195,42 @@ func TestBadAnswers(t *testing.T) {
 	}
 }
 
+// Everything that changes something has an unknown outcome when its answer is lost;
+// questions are only asked again.
+func TestWhatChangesSomething(t *testing.T) {
+	for name, r := range map[string]struct {
+		ask  func(*Client) error
+		want error
+	}{
+		"txn":        {txn, primary.ErrUnknownOutcome},
+		"put":        {put, primary.ErrUnknownOutcome},
+		"delete":     {remove, primary.ErrUnknownOutcome},
+		"compact":    {compact, primary.ErrUnknownOutcome},
+		"lease":      {grant, primary.ErrNotPrimary},
+		"read index": {index, primary.ErrNotPrimary},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScriptedStream(-1)
+				c := NewClient(&scriptedPeer{streams: []*scriptedStream{s}}, nil)
+				defer c.Close()
+				err := make(chan error, 1)
+				go func() { err <- r.ask(c) }()
+				synctest.Wait()
+				close(s.broken)
+				if err := <-err; !errors.Is(err, r.want) {
+					t.Fatalf("%v, want %v", err, r.want)
+				}
+			})
+		})
+	}
+}
+
+func put(c *Client) error { _, err := c.Put(context.Background(), &etcdpb.PutRequest{}); return err }
+func remove(c *Client) error {
+	_, err := c.DeleteRange(context.Background(), &etcdpb.DeleteRangeRequest{})
+	return err
+}
 func txn(c *Client) error     { _, err := c.Txn(context.Background(), &etcdpb.TxnRequest{}); return err }
 func compact(c *Client) error { return c.Compact(context.Background(), 2) }
 func grant(c *Client) error   { _, _, err := c.LeaseGrant(context.Background(), 10); return err }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	etcdpb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"google.golang.org/grpc"
@@ -234,7 +235,7 @@ func TestStreamNotOpened(t *testing.T) {
 				next := newScriptedStream(-1)
 				c := NewClient(&scriptedPeer{streams: []*scriptedStream{s, next}}, nil)
 				defer c.Close()
-				errs := make(chan error, 2)
+				errs, begin := make(chan error, 2), time.Now()
 				for i := range 2 {
 					go func() { errs <- ask(t.Context(), c, true, i) }()
 					if s.silent {
@@ -257,6 +258,9 @@ func TestStreamNotOpened(t *testing.T) {
 					if err := <-errs; !errors.Is(err, primary.ErrNotPrimary) || !errors.Is(err, errNotInTime) {
 						t.Fatal(err)
 					}
+				}
+				if d := time.Since(begin); d != openTimeout {
+					t.Fatalf("gave up after %v", d)
 				}
 				worksAgain(t, c, next)
 			})

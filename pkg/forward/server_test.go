@@ -357,31 +357,39 @@ func TestSendFails(t *testing.T) {
 	}
 }
 
-// A client that will send no more gets its answers.
+// A client that will send no more gets its answers, also those that take a while.
 func TestHalfClosed(t *testing.T) {
-	s := serveAt(t, "127.0.0.1:0", reigning(&fakePrimary{}))
+	release := make(chan struct{})
+	p := &fakePrimary{read: func(ctx context.Context) (record.Revision, error) {
+		<-release
+		return 7, ctx.Err()
+	}}
+	s := serveAt(t, "127.0.0.1:0", reigning(p))
 	stream, err := dialPeer(t, s.addr).Forward(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range uint64(3) {
-		if err := stream.Send(&pb.ForwardRequest{Id: i + 1, Request: &pb.ForwardRequest_LeaseTtl{LeaseTtl: 5}}); err != nil {
+	for _, req := range []*pb.ForwardRequest{
+		{Id: 1, Request: &pb.ForwardRequest_ReadIndex{}},
+		{Id: 2, Request: &pb.ForwardRequest_LeaseTtl{LeaseTtl: 5}},
+	} {
+		if err := stream.Send(req); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := stream.CloseSend(); err != nil {
 		t.Fatal(err)
 	}
-	got := map[uint64]bool{}
-	for range 3 {
-		a, err := stream.Recv()
-		if err != nil {
-			t.Fatal(err)
-		}
-		got[a.Id] = true
+	if a, err := stream.Recv(); err != nil || a.Id != 2 {
+		t.Fatal(a, err)
 	}
-	if err := <-s.ended; err != nil || len(got) != 3 {
-		t.Fatal(err, got)
+	time.Sleep(10 * time.Millisecond) // a wrong server has given up the rest by then
+	close(release)
+	if a, err := stream.Recv(); err != nil || a.GetRevision() != 7 {
+		t.Fatal(a, err)
+	}
+	if err := <-s.ended; err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -405,5 +413,47 @@ func TestBadRequests(t *testing.T) {
 		func(ctx context.Context) (Primary, error) { return nil, fmt.Errorf("waiting: %w", ctx.Err()) })
 	if a.GetError().GetKind() != pb.ForwardError_KIND_NOT_PRIMARY {
 		t.Errorf("there was no Primary to propose it to: %v", a)
+	}
+}
+
+// timelessPrimary's time is over whenever it is asked.
+type timelessPrimary struct{}
+
+func (timelessPrimary) Txn(context.Context, *etcdpb.TxnRequest) (*etcdpb.TxnResponse, error) {
+	return nil, context.DeadlineExceeded
+}
+func (timelessPrimary) Put(context.Context, *etcdpb.PutRequest) (*etcdpb.PutResponse, error) {
+	return nil, context.DeadlineExceeded
+}
+func (timelessPrimary) DeleteRange(context.Context, *etcdpb.DeleteRangeRequest) (*etcdpb.DeleteRangeResponse, error) {
+	return nil, context.DeadlineExceeded
+}
+func (timelessPrimary) LeaseGrant(context.Context, int64) (id, granted int64, err error) {
+	return 0, 0, context.DeadlineExceeded
+}
+func (timelessPrimary) Compact(context.Context, record.Revision) error {
+	return context.DeadlineExceeded
+}
+func (timelessPrimary) ReadIndex(context.Context) (record.Revision, error) {
+	return 0, context.DeadlineExceeded
+}
+
+// A proposal goes on when its asker's time ends.
+func TestProposalsGoOnWithoutTheirAskers(t *testing.T) {
+	unknown, again := pb.ForwardError_KIND_UNKNOWN_OUTCOME, pb.ForwardError_KIND_NOT_PRIMARY
+	for _, c := range []struct {
+		req  *pb.ForwardRequest
+		want pb.ForwardError_Kind
+	}{
+		{&pb.ForwardRequest{Request: &pb.ForwardRequest_Txn{}}, unknown},
+		{&pb.ForwardRequest{Request: &pb.ForwardRequest_Put{}}, unknown},
+		{&pb.ForwardRequest{Request: &pb.ForwardRequest_DeleteRange{}}, unknown},
+		{&pb.ForwardRequest{Request: &pb.ForwardRequest_Compact{Compact: 3}}, unknown},
+		{&pb.ForwardRequest{Request: &pb.ForwardRequest_LeaseTtl{LeaseTtl: 3}}, again},
+		{&pb.ForwardRequest{Request: &pb.ForwardRequest_ReadIndex{}}, again},
+	} {
+		if got := answer(t.Context(), c.req, reigning(timelessPrimary{})).GetError().GetKind(); got != c.want {
+			t.Errorf("%T: %v, want %v", c.req.Request, got, c.want)
+		}
 	}
 }
