@@ -296,12 +296,11 @@ type beats struct {
 	incarnation string
 	seq         uint64
 	sent        map[uint64]time.Time
+	changed     chan struct{} // closed if the node changed since its last heartbeat
 }
 
 func (s *beats) Recv() (*peerpb.Heartbeat, error) {
-	s.n.b.mu.Lock()
-	changed, first := s.n.changed, s.seq == 0
-	s.n.b.mu.Unlock()
+	first := s.seq == 0
 	if !first {
 		t := time.NewTimer(defaultHeartbeatInterval)
 		defer t.Stop()
@@ -309,7 +308,7 @@ func (s *beats) Recv() (*peerpb.Heartbeat, error) {
 		case <-s.ctx.Done():
 			return nil, s.ctx.Err()
 		case <-t.C:
-		case <-changed:
+		case <-s.changed:
 		}
 	}
 	if err := (&client{n: s.n}).enter(s.ctx, "heartbeat"); err != nil {
@@ -325,7 +324,7 @@ func (s *beats) Recv() (*peerpb.Heartbeat, error) {
 		n.wakeLocked()
 	}
 	s.seq++
-	s.sent[s.seq] = time.Now()
+	s.sent[s.seq], s.changed = time.Now(), n.changed
 	return &peerpb.Heartbeat{Seq: s.seq, State: n.stateLocked()}, nil
 }
 

@@ -112,6 +112,9 @@ func (c *conn) session(ctx context.Context) error {
 	defer closer.Close()
 	c.o.mu.Lock()
 	c.client = client
+	if c.id == c.o.cluster.Primary.NodeID {
+		c.o.nudge() // whoever waits for its lease to run out can ask it again
+	}
 	c.o.mu.Unlock()
 	c.try.Do(func() { close(c.tried) })
 

@@ -1,10 +1,12 @@
 package elector
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/registry"
 )
@@ -243,6 +245,56 @@ func TestSlowNodeThatIsNeeded(t *testing.T) {
 		}
 		n3.set(func() { slow = false })
 		_ = n2
+		e.stop(t)
+	})
+}
+
+// slow is object storage that takes its time.
+type slow struct {
+	objectstore.Store
+	each time.Duration
+}
+
+func (s slow) Put(ctx context.Context, key string, body []byte, cond objectstore.Condition) (objectstore.Version, error) {
+	time.Sleep(s.each)
+	return s.Store.Put(ctx, key, body, cond)
+}
+
+func (s slow) Get(ctx context.Context, key string) (*objectstore.Object, error) {
+	time.Sleep(s.each)
+	return s.Store.Get(ctx, key)
+}
+
+func (s slow) List(ctx context.Context, prefix, after string, limit int) (objectstore.Page, error) {
+	time.Sleep(s.each)
+	return s.Store.List(ctx, prefix, after, limit)
+}
+
+// Once leases are over, an election costs two writes and nothing else of object storage.
+func TestFailoverOnSlowStorage(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bed) {
+		const each = 100 * time.Millisecond
+		n1, n2, n3 := b.three()
+		e := b.elector("e1", func(o *Options) { o.Store = slow{b.store, each} })
+		b.awaitPrimary(n1)
+		for i := range 10 {
+			time.Sleep(time.Minute + time.Duration(i)*53*time.Millisecond)
+			var p *modelNode
+			b.mu.Lock()
+			for _, n := range []*modelNode{n1, n2, n3} {
+				if n.primary == active {
+					p = n
+				}
+			}
+			epoch, granted := p.served, p.leaseEnd.Add(-testLease)
+			b.mu.Unlock()
+			p.kill()
+			b.await("the next reign", func() bool { return n1.served > epoch || n2.served > epoch || n3.served > epoch })
+			if d := time.Since(granted); d > defaultPrimaryPriorTimeout+2*each+changePause {
+				t.Errorf("the next reign began %v after the last lease was granted", d)
+			}
+			p.start()
+		}
 		e.stop(t)
 	})
 }

@@ -271,3 +271,45 @@ func TestElectorsStartTogether(t *testing.T) {
 		}
 	})
 }
+
+// Elections go by the rule in cluster.json, whatever this elector was configured
+// with, and leave it as it is.
+func TestRuleOfClusterDocument(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bed) {
+		n1, n2, n3 := b.add("node-1"), b.add("node-2"), b.add("node-3")
+		n4, n5 := b.add("node-4"), b.add("node-5")
+		b.quorum(n1, n2, n3, n4, n5)
+		if _, err := b.reg.UpdateCluster(t.Context(), func(c *registry.Cluster) error { c.Durability.Quorum = 1; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		armed := false
+		e := b.elector("e1", func(o *Options) {
+			o.Quorum = 4 // one promise would be enough
+			o.Dialer = &dialer{b: b, fault: func(call string) error {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				if armed && call == "promise node-4" {
+					return errUnreachable
+				}
+				return nil
+			}}
+		})
+		n5.stop()
+		n4.stop()
+		time.Sleep(time.Minute)
+		if c := b.cluster(); c.Epoch != 1 {
+			t.Errorf("three of five voters made a reign, but one receipt is enough to commit: epoch %d", c.Epoch)
+		}
+		n4.set(func() { n4.up, armed = true, true })
+		time.Sleep(time.Minute)
+		if c := b.cluster(); !c.Primary.IsZero() || c.Epoch < 2 {
+			t.Errorf("three of five promises made a Primary: %+v", c)
+		}
+		n4.set(func() { armed = false })
+		b.awaitActiveAbove(1)
+		if d := b.cluster().Durability; d.Quorum != 1 || d.Mode != registry.ModeQuorum || len(d.Voters) != 5 {
+			t.Errorf("the rule is now %+v", d)
+		}
+		e.stop(t)
+	})
+}
