@@ -288,11 +288,20 @@ func TestFailoverOnSlowStorage(t *testing.T) {
 			}
 			epoch, granted := p.served, p.leaseEnd.Add(-testLease)
 			b.mu.Unlock()
-			p.kill()
-			b.await("the next reign", func() bool { return n1.served > epoch || n2.served > epoch || n3.served > epoch })
-			if d := time.Since(granted); d > defaultPrimaryPriorTimeout+2*each+changePause {
-				t.Errorf("the next reign began %v after the last lease was granted", d)
+			begun, most := granted, defaultPrimaryPriorTimeout+2*each+changePause
+			if i%2 == 0 {
+				p.kill()
+			} else { // it says that it stepped down, and can't be asked any more
+				begun, most = time.Now(), 5*each
+				p.set(func() { p.primary, p.leaving, p.leaseEnd = replica, true, time.Time{} })
+				time.Sleep(time.Millisecond)
+				p.stop()
 			}
+			b.await("the next reign", func() bool { return n1.served > epoch || n2.served > epoch || n3.served > epoch })
+			if d := time.Since(begun); d > most {
+				t.Errorf("the next reign began after %v, expected %v at most", d, most)
+			}
+			p.set(func() { p.leaving = false })
 			p.start()
 		}
 		e.stop(t)
