@@ -6,6 +6,7 @@ package forward
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -22,10 +23,11 @@ import (
 // certainly not done and for questions; primary.ErrQueueFull; and the caller's own
 // ctx.Err(), which says nothing about the outcome.
 type Client struct {
-	peer  pb.PeerClient
-	log   hclog.Logger
-	queue chan *call
-	reads *questions
+	peer    pb.PeerClient
+	log     hclog.Logger
+	metrics *Metrics
+	queue   chan *call
+	reads   *questions
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -35,11 +37,8 @@ type Client struct {
 var errClosed = errors.New("forward: closed: another node may be Primary")
 
 // NewClient makes a client of the node at peer. Close it.
-func NewClient(peer pb.PeerClient, log hclog.Logger) *Client {
-	if log == nil {
-		log = hclog.NewNullLogger()
-	}
-	c := &Client{peer: peer, log: log, queue: make(chan *call, maxWaiting), over: make(chan struct{})}
+func NewClient(peer pb.PeerClient, log hclog.Logger, metrics *Metrics) *Client {
+	c := &Client{peer: peer, log: log, metrics: metrics, queue: make(chan *call, maxWaiting), over: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.reads = newQuestions(c.askReadIndex)
 	asked := make(chan struct{})
@@ -83,6 +82,7 @@ func (c *Client) session(first *call) error {
 		first.fail(false, err)
 		return err
 	}
+	c.metrics.streams.Inc()
 	err = s.run(first, c.queue)
 	if c.ctx.Err() == nil {
 		c.log.Info("the stream to the Primary broke; the next call opens a new one", "event", "forward_broken", "error", err)
@@ -101,6 +101,17 @@ func (c *Client) refuse(cause error) {
 			return
 		}
 	}
+}
+
+// ask has a request answered: by a result, never by an error.
+func (c *Client) ask(ctx context.Context, write bool, req *pb.ForwardRequest) (*pb.ForwardResponse, error) {
+	begun := time.Now()
+	resp, err := c.do(ctx, write, req)
+	if a, refused := resp.GetAnswer().(*pb.ForwardResponse_Error); err == nil && refused {
+		resp, err = nil, decodeError(a.Error)
+	}
+	c.metrics.observe(req, begun, err)
+	return resp, err
 }
 
 // do queues a request and waits for its answer.

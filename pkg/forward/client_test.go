@@ -19,7 +19,7 @@ import (
 func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScriptedStream(1)
-		c := NewClient(&scriptedPeer{streams: []*scriptedStream{s}}, nil)
+		c := newClient(&scriptedPeer{streams: []*scriptedStream{s}})
 		errs := make([]chan error, 3)
 		for i := range errs {
 			errs[i] = make(chan error, 1)
@@ -47,7 +47,7 @@ func TestClose(t *testing.T) {
 func TestCallerLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScriptedStream(1)
-		c := NewClient(&scriptedPeer{streams: []*scriptedStream{s}}, nil)
+		c := newClient(&scriptedPeer{streams: []*scriptedStream{s}})
 		defer c.Close()
 		sent, queued := make(chan error, 1), make(chan error, 1)
 		blocked := make(chan error, 1)
@@ -80,7 +80,7 @@ func TestCallerLeaves(t *testing.T) {
 func TestTimeoutTravels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScriptedStream(-1)
-		c := NewClient(&scriptedPeer{streams: []*scriptedStream{s}}, nil)
+		c := newClient(&scriptedPeer{streams: []*scriptedStream{s}})
 		defer c.Close()
 		limited, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
@@ -109,7 +109,7 @@ func TestTimeoutTravels(t *testing.T) {
 func TestQueueFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScriptedStream(0)
-		c := NewClient(&scriptedPeer{streams: []*scriptedStream{s}}, nil)
+		c := newClient(&scriptedPeer{streams: []*scriptedStream{s}})
 		errs := make(chan error, maxWaiting+1)
 		for range maxWaiting + 1 { // one is being sent
 			go func() { errs <- ask(t.Context(), c, true, 0) }()
@@ -137,7 +137,7 @@ func TestUnaskedAnswerEndsTheStream(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, next := newScriptedStream(-1), newScriptedStream(-1)
-				c := NewClient(&scriptedPeer{streams: []*scriptedStream{s, next}}, nil)
+				c := newClient(&scriptedPeer{streams: []*scriptedStream{s, next}})
 				defer c.Close()
 				errs := make([]chan error, 2)
 				for i := range errs {
@@ -181,7 +181,7 @@ func TestBadAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newScriptedStream(-1)
-				cl := NewClient(&scriptedPeer{streams: []*scriptedStream{s}}, nil)
+				cl := newClient(&scriptedPeer{streams: []*scriptedStream{s}})
 				defer cl.Close()
 				err := make(chan error, 1)
 				go func() { err <- c.ask(cl) }()
@@ -212,7 +212,7 @@ func TestWhatChangesSomething(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newScriptedStream(-1)
-				c := NewClient(&scriptedPeer{streams: []*scriptedStream{s}}, nil)
+				c := newClient(&scriptedPeer{streams: []*scriptedStream{s}})
 				defer c.Close()
 				err := make(chan error, 1)
 				go func() { err <- r.ask(c) }()
@@ -237,7 +237,7 @@ func grant(c *Client) error   { _, _, err := c.LeaseGrant(context.Background(), 
 func index(c *Client) error   { _, err := c.ReadIndex(context.Background()); return err }
 
 func TestTooLargeIsNotSent(t *testing.T) {
-	c := NewClient(&scriptedPeer{}, nil) // has no stream: opening one panics
+	c := newClient(&scriptedPeer{}) // has no stream: opening one panics
 	defer c.Close()
 	_, err := c.Put(t.Context(), &etcdpb.PutRequest{Key: []byte("k"), Value: bytes.Repeat([]byte{1}, MaxRequestBytes)})
 	if !errors.Is(err, rpctypes.ErrGRPCRequestTooLarge) {

@@ -34,7 +34,7 @@ func (c *Client) ReadIndex(ctx context.Context) (record.Revision, error) {
 func (c *Client) askReadIndex(ctx context.Context) (record.Revision, error) {
 	ctx, cancel := context.WithTimeout(ctx, questionTimeout)
 	defer cancel()
-	resp, err := c.do(ctx, false, &pb.ForwardRequest{Request: &pb.ForwardRequest_ReadIndex{ReadIndex: &pb.ReadIndexRequest{}}})
+	resp, err := c.ask(ctx, false, &pb.ForwardRequest{Request: &pb.ForwardRequest_ReadIndex{ReadIndex: &pb.ReadIndexRequest{}}})
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return 0, unanswered(false, true, err)
 	}

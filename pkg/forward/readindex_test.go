@@ -38,7 +38,7 @@ func (s *scriptedStream) answerRead(i int, rev int64) {
 func TestReadIndexJoinsOnlyUnsentQuestions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScriptedStream(-1)
-		c := NewClient(&scriptedPeer{streams: []*scriptedStream{s}}, nil)
+		c := newClient(&scriptedPeer{streams: []*scriptedStream{s}})
 		defer c.Close()
 		first := readIndex(t.Context(), c, 1) // its question is out
 		late := readIndex(t.Context(), c, 3)
@@ -70,7 +70,7 @@ func TestReadIndexJoinsOnlyUnsentQuestions(t *testing.T) {
 func TestReadIndexWithoutAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScriptedStream(-1)
-		c := NewClient(&scriptedPeer{streams: []*scriptedStream{s}}, nil)
+		c := newClient(&scriptedPeer{streams: []*scriptedStream{s}})
 		defer c.Close()
 		first := readIndex(t.Context(), c, 1)
 		impatient, cancel := context.WithCancel(t.Context())
@@ -101,7 +101,7 @@ func TestReadIndexEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newScriptedStream(-1)
-				c := NewClient(&scriptedPeer{streams: []*scriptedStream{s}}, nil)
+				c := newClient(&scriptedPeer{streams: []*scriptedStream{s}})
 				defer c.Close()
 				first := readIndex(t.Context(), c, 1)
 				end(c, s)

@@ -45,7 +45,7 @@ func (c *Client) DeleteRange(ctx context.Context, req *etcdpb.DeleteRangeRequest
 
 // Compact has the Primary make rev the compaction revision.
 func (c *Client) Compact(ctx context.Context, rev record.Revision) error {
-	resp, err := c.do(ctx, true, &pb.ForwardRequest{Request: &pb.ForwardRequest_Compact{Compact: int64(rev)}})
+	resp, err := c.ask(ctx, true, &pb.ForwardRequest{Request: &pb.ForwardRequest_Compact{Compact: int64(rev)}})
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (c *Client) Compact(ctx context.Context, rev record.Revision) error {
 // LeaseGrant has the Primary make a lease. Nothing is stored by it, so an answer that
 // got lost does no harm.
 func (c *Client) LeaseGrant(ctx context.Context, ttl int64) (id, granted int64, err error) {
-	resp, err := c.do(ctx, false, &pb.ForwardRequest{Request: &pb.ForwardRequest_LeaseTtl{LeaseTtl: ttl}})
+	resp, err := c.ask(ctx, false, &pb.ForwardRequest{Request: &pb.ForwardRequest_LeaseTtl{LeaseTtl: ttl}})
 	if err != nil {
 		return 0, 0, err
 	}
@@ -68,7 +68,7 @@ func (c *Client) LeaseGrant(ctx context.Context, ttl int64) (id, granted int64, 
 
 // write forwards a write, and reads its response into resp.
 func (c *Client) write(ctx context.Context, req *pb.ForwardRequest, resp unmarshaler) error {
-	answer, err := c.do(ctx, true, req)
+	answer, err := c.ask(ctx, true, req)
 	if err != nil {
 		return err
 	}
@@ -113,8 +113,6 @@ func asUnknown(err error) error {
 
 func decodeResponse(a *pb.ForwardResponse, resp unmarshaler) error {
 	switch x := a.GetAnswer().(type) {
-	case *pb.ForwardResponse_Error:
-		return decodeError(x.Error)
 	case *pb.ForwardResponse_Response:
 		if err := resp.Unmarshal(x.Response); err != nil {
 			return fmt.Errorf("%w: %w", errBadAnswer, err)
@@ -127,8 +125,6 @@ func decodeResponse(a *pb.ForwardResponse, resp unmarshaler) error {
 
 func decodeRevision(a *pb.ForwardResponse) (record.Revision, error) {
 	switch x := a.GetAnswer().(type) {
-	case *pb.ForwardResponse_Error:
-		return 0, decodeError(x.Error)
 	case *pb.ForwardResponse_Revision:
 		if x.Revision <= 0 {
 			return 0, fmt.Errorf("%w: revision %d", errBadAnswer, x.Revision)
@@ -141,8 +137,6 @@ func decodeRevision(a *pb.ForwardResponse) (record.Revision, error) {
 
 func decodeLease(a *pb.ForwardResponse) (id, ttl int64, err error) {
 	switch x := a.GetAnswer().(type) {
-	case *pb.ForwardResponse_Error:
-		return 0, 0, decodeError(x.Error)
 	case *pb.ForwardResponse_Lease:
 		if x.Lease.GetId() <= 0 || x.Lease.GetTtl() <= 0 {
 			return 0, 0, fmt.Errorf("%w: lease %d with a TTL of %d s", errBadAnswer, x.Lease.GetId(), x.Lease.GetTtl())

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	etcdpb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -16,6 +17,10 @@ import (
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/primary"
 )
+
+func newClient(peer pb.PeerClient) *Client {
+	return NewClient(peer, hclog.NewNullLogger(), NewMetrics(nil))
+}
 
 // scriptedPeer hands out the streams it was given, one after the other.
 type scriptedPeer struct {
@@ -170,7 +175,7 @@ func breakAt(t *testing.T, calls, sent, answered, writes int) {
 	bit := func(mask, i int) bool { return mask>>i&1 == 1 }
 	s, next := newScriptedStream(sent), newScriptedStream(-1)
 	peer := &scriptedPeer{streams: []*scriptedStream{s, next}}
-	c := NewClient(peer, nil)
+	c := newClient(peer)
 	defer c.Close()
 	errs := make([]chan error, calls)
 	for i := range calls {
@@ -233,7 +238,7 @@ func TestStreamNotOpened(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				next := newScriptedStream(-1)
-				c := NewClient(&scriptedPeer{streams: []*scriptedStream{s, next}}, nil)
+				c := newClient(&scriptedPeer{streams: []*scriptedStream{s, next}})
 				defer c.Close()
 				errs, begin := make(chan error, 2), time.Now()
 				for i := range 2 {

@@ -104,7 +104,7 @@ func serveAt(tb testing.TB, addr string, primaryOf PrimaryFunc, opts ...grpc.Ser
 
 func dial(tb testing.TB, addr string) *Client {
 	tb.Helper()
-	c := NewClient(dialPeer(tb, addr), nil)
+	c := newClient(dialPeer(tb, addr))
 	tb.Cleanup(c.Close)
 	return c
 }

@@ -99,7 +99,7 @@ func (n *Node) follow(ctx context.Context, l leadership, address string) error {
 // followOnce follows over one stream.
 func (n *Node) followOnce(ctx context.Context, l leadership, client pb.PeerClient) error {
 	done := make(chan struct{})
-	fwd := forward.NewClient(client, n.log.Named("forward"))
+	fwd := forward.NewClient(client, n.log.Named("forward"), n.meters.forward)
 	defer fwd.Close()
 	defer n.state.setRemote(nil)
 	defer close(done)

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/netsy-io/netsy/pkg/forward"
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/objectlog"
@@ -49,12 +50,14 @@ type meters struct {
 	primary   *primary.Metrics
 
 	replication *replication.Metrics
+	forward     *forward.Metrics
 }
 
 func newMeters(reg prometheus.Registerer) meters {
 	return meters{
 		mvcc: mvcc.NewMetrics(reg), watch: watch.NewMetrics(reg),
 		objectLog: objectlog.NewMetrics(reg), primary: primary.NewMetrics(reg), replication: replication.NewMetrics(reg),
+		forward: forward.NewMetrics(reg),
 	}
 }
 
