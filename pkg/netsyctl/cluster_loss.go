@@ -129,7 +129,6 @@ func (l *loss) table(w io.Writer) {
 		row(w, fmt.Sprintf("Mend %s first: as it is it can't be elected, and what it alone holds would be lost, too.", l.Held.On))
 	}
 	row(w, "At risk: "+l.risk())
-	row(w, "To give up what is at risk, once every node and disk that can be brought back is back: --accept-data-loss.")
 }
 
 // risk is the window at risk: what was acknowledged by receipts and is not in the log.

@@ -63,7 +63,7 @@ func runRecover(c *cli.Context) error {
 		}
 	}
 	if !accepted {
-		return refusal(f)
+		return advise(c, f)
 	}
 	if !c.Bool("yes") {
 		if err := confirm(c, b.clusterID); err != nil {
@@ -83,6 +83,15 @@ func runRecover(c *cli.Context) error {
 	}
 	_, err = fmt.Fprintf(c.App.Writer, "\nDone: epoch %d begins in mode %s. The elector now chooses a Primary among the healthy nodes;\nkeep those that answered up until it has.\n",
 		done.Epoch, done.Durability.Mode)
+	return err
+}
+
+// advise says how to go on, or why there is nothing to recover.
+func advise(c *cli.Context, f recovery.Findings) error {
+	err := refusal(f)
+	if err == nil && c.String("output") != "json" {
+		_, err = fmt.Fprintln(c.App.Writer, "\nBring back every node and disk that can be brought back. To give up what is at risk: --accept-data-loss.")
+	}
 	return err
 }
 

@@ -26,7 +26,7 @@ func showRule(d registry.Durability) shownRule {
 
 func (r shownRule) String() string {
 	if r.Mode != registry.ModeQuorum {
-		return fmt.Sprintf("%s: what is acknowledged is in the object log; any healthy node can be elected (%d voters)", r.Mode, len(r.Voters))
+		return fmt.Sprintf("%s: what is acknowledged is in the object log; any healthy node can be elected; voters: %d", r.Mode, len(r.Voters))
 	}
 	return fmt.Sprintf("%s: what is acknowledged may be on nodes only; an election needs %d of the %d voters", r.Mode, r.Promises, len(r.Voters))
 }
