@@ -46,6 +46,7 @@ type cluster struct {
 	bucket  *bucket
 	change  func(config map[string]any)
 	members map[string]*member
+	lost    map[ref]bool // deleted disks
 	started int
 }
 
@@ -68,7 +69,7 @@ type member struct {
 func newCluster(t testing.TB, change func(map[string]any), members ...string) *cluster {
 	t.Helper()
 	dir := proc.Dir(t, *keep)
-	c := &cluster{t: t, ctx: t.Context(), dir: dir, net: newNetwork(t), bucket: newBucket(t, dir), change: change, members: map[string]*member{}}
+	c := &cluster{t: t, ctx: t.Context(), dir: dir, net: newNetwork(t), bucket: newBucket(t, dir), change: change, members: map[string]*member{}, lost: map[ref]bool{}}
 	var err error
 	c.ca, err = identity.NewCA(clusterID, 48*time.Hour)
 	c.must(err)
@@ -282,7 +283,11 @@ func (c *cluster) awaitActive() (id string) {
 		if id = j.Primary.NodeID; id == "" {
 			return errors.New("cluster.json names no Primary")
 		}
-		h, err := proc.AskHealth(ctx, c.members[id].health, "/readyz")
+		m := c.members[id]
+		if m == nil {
+			return fmt.Errorf("the Primary is still %s, which has left", id)
+		}
+		h, err := proc.AskHealth(ctx, m.health, "/readyz")
 		if err == nil && !(h.Status == 200 && h.Active() && h.Epoch == j.Epoch) {
 			err = fmt.Errorf("%s says %+v", id, h)
 		}
@@ -291,21 +296,56 @@ func (c *cluster) awaitActive() (id string) {
 	return id
 }
 
-// awaitVoters waits until commits are made by receipts, of these nodes.
-func (c *cluster) awaitVoters(ids ...string) {
+// wipe kills a node and deletes its disk.
+func (c *cluster) wipe(id string) {
 	c.t.Helper()
-	slices.Sort(ids)
-	proc.Until(c.t, c.ctx, fmt.Sprintf("the voters are %v", ids), func(context.Context) error {
+	c.kill(id)
+	c.must(os.RemoveAll(c.members[id].data))
+	r, err := c.registered(id)
+	c.must(err)
+	c.lost[r] = true
+}
+
+// registered returns a node with the disk that it had when it last started.
+func (c *cluster) registered(id string) (r ref, err error) {
+	err = c.document("nodes/"+id+".json", &r)
+	if err == nil && c.lost[r] {
+		err = fmt.Errorf("%s has not registered since it was wiped", id)
+	}
+	return r, err
+}
+
+// awaitNoVoter waits until a node that has left counts no more.
+func (c *cluster) awaitNoVoter(id string) {
+	c.t.Helper()
+	proc.Until(c.t, c.ctx, id+" is no voter any more", func(context.Context) error {
+		j, err := c.clusterJSON()
+		if err == nil && slices.ContainsFunc(j.Durability.Voters, func(r ref) bool { return r.NodeID == id }) {
+			err = fmt.Errorf("durability is %+v", j.Durability)
+		}
+		return err
+	})
+}
+
+// awaitVoters waits until commits are made by receipts of all nodes, with the disks
+// that they have now.
+func (c *cluster) awaitVoters() {
+	c.t.Helper()
+	proc.Until(c.t, c.ctx, "all nodes are voters", func(context.Context) error {
 		j, err := c.clusterJSON()
 		if err != nil {
 			return err
 		}
-		var got []string
-		for _, v := range j.Durability.Voters {
-			got = append(got, v.NodeID)
+		for _, id := range c.nodes() {
+			r, err := c.registered(id)
+			if err != nil {
+				return err
+			}
+			if !slices.Contains(j.Durability.Voters, r) {
+				return fmt.Errorf("%+v is no voter: %+v", r, j.Durability)
+			}
 		}
-		slices.Sort(got)
-		if j.Durability.Mode != "quorum" || !slices.Equal(got, ids) {
+		if j.Durability.Mode != "quorum" || len(j.Durability.Voters) != len(c.nodes()) {
 			return fmt.Errorf("durability is %+v", j.Durability)
 		}
 		return nil

@@ -5,6 +5,8 @@ package faults
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,6 +28,7 @@ type use struct {
 	loads   []*load.Load
 	watches map[string]*load.Watcher
 	clients map[string]*load.Client
+	gone    []*load.Watcher // of nodes that have left
 	begun   int
 }
 
@@ -92,6 +95,9 @@ func (u *use) conclude() {
 		e.Watches = append(e.Watches, u.watches[id].Through(t, c.ctx, e.End), fresh.Through(t, c.ctx, e.End))
 		fresh.Stop()
 	}
+	for _, w := range u.gone {
+		e.Watches = append(e.Watches, w.Seen(0))
+	}
 	e.State = load.ReadAll(t, c.ctx, u.h, u.clients[c.nodes()[0]])
 	u.stopAll()
 	e.Chunks = c.readLog()
@@ -107,7 +113,7 @@ func (u *use) conclude() {
 // more, then the Primary, which hands what is not yet there to the object log.
 func (u *use) stopAll() {
 	c := u.c
-	for _, w := range u.watches {
+	for _, w := range slices.Concat(slices.Collect(maps.Values(u.watches)), u.gone) {
 		w.Stop()
 		for _, fault := range w.Faults() {
 			c.t.Error(fault)
@@ -183,4 +189,12 @@ func (c *cluster) readCopy(id string, rev record.Revision, cp *check.Copy) error
 		cp.Records = append(cp.Records, *r)
 		return nil
 	})
+}
+
+// leave ends the clients of a node that is gone for good. What its watch saw is judged.
+func (u *use) leave(id string) {
+	u.watches[id].Stop()
+	u.gone = append(u.gone, u.watches[id])
+	delete(u.watches, id)
+	delete(u.clients, id)
 }
