@@ -15,10 +15,11 @@ import (
 // with the same n is right, as it is after objectstore.ErrUnavailable. Deleting one
 // registration from several processes is harmless.
 //
-// Only the elector in office calls it, and only for a node that cluster.json needs
-// in no role (Cluster.Names): with the registration goes the start count by which a
+// The elector in office calls it, and only for a node that cluster.json names neither
+// as Primary nor as voter: with the registration goes the start count by which a
 // rolled-back disk image is known, and what such a disk has forgotten must not
-// matter. Its member id stays in members.json.
+// matter. (An operator may do so for another, and is told about disk images.) Its
+// member id stays in members.json.
 func (r *Registry) DeleteNode(ctx context.Context, n Node) error {
 	if n.version == "" {
 		return fmt.Errorf("registry: deleting %s: the registration was never read", NodeKey(n.NodeID))
@@ -50,21 +51,4 @@ func (r *Registry) resolveDelete(ctx context.Context, key string, deleted object
 	default:
 		return fmt.Errorf("%w: deleting %s: %w", ErrUnknownOutcome, key, cause)
 	}
-}
-
-// Names reports whether the document names this life of a node in a role: as
-// Primary, or as a voter.
-func (c *Cluster) Names(n NodeRef) bool {
-	if n.IsZero() {
-		return false
-	}
-	if c.Primary == n {
-		return true
-	}
-	for _, v := range c.Durability.Voters {
-		if v == n {
-			return true
-		}
-	}
-	return false
 }

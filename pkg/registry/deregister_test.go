@@ -178,17 +178,3 @@ func reregister(t *testing.T, r *Registry) {
 		t.Error(err)
 	}
 }
-
-func TestNames(t *testing.T) {
-	c := Cluster{Primary: NodeRef{"p", "1"}, Durability: Durability{Voters: []NodeRef{{"v", "1"}}}}
-	for ref, want := range map[NodeRef]bool{
-		{"p", "1"}: true, {"v", "1"}: true, {"p", "2"}: false, {"v", "2"}: false, {"x", "1"}: false, {}: false,
-	} {
-		if c.Names(ref) != want {
-			t.Errorf("%s: %v", ref, !want)
-		}
-	}
-	if (&Cluster{}).Names(NodeRef{}) {
-		t.Error("nobody is named in no role")
-	}
-}
