@@ -313,3 +313,25 @@ func TestRuleOfClusterDocument(t *testing.T) {
 		e.stop(t)
 	})
 }
+
+// An answer that comes a little after there are enough still improves the choice.
+func TestLateAnswerImprovesTheChoice(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bed) {
+		b.add("node-1")
+		b.add("node-2")
+		n3 := b.add("node-3")
+		n3.set(func() { n3.tail = record.Pos{Epoch: 1, Revision: 9} })
+		e := b.elector("e1", func(o *Options) {
+			o.Dialer = &dialer{b: b, fault: func(call string) error {
+				if call == "state node-3" || call == "promise node-3" {
+					time.Sleep(lateGrace / 2)
+				}
+				return nil
+			}}
+		})
+		if got := b.awaitActiveAbove(0); got != n3 {
+			t.Errorf("chose %s", got.id)
+		}
+		e.stop(t)
+	})
+}
