@@ -30,6 +30,12 @@ const (
 	compactionInterval = 10 * time.Second
 )
 
+// Shapes of the store.
+var (
+	oneNode    = harness.Shape{Nodes: 1, Electors: 1}
+	threeNodes = harness.Shape{Nodes: 3, Electors: 2}
+)
+
 var (
 	target   = cmp.Or(os.Getenv("NETSY_TEST_TARGET"), harness.TargetNetsy)
 	binaries harness.Binaries
@@ -54,10 +60,10 @@ type cluster struct {
 // startCluster starts both, and stops them when the test ends. Then kube-apiserver's log must hold
 // no errors but those that explained, or the list of all tests, explains. The logs are kept in
 // NETSY_TEST_LOGS if that is set.
-func startCluster(t *testing.T, etcdAPI string, o harness.Options, explained ...harness.Explained) *cluster {
+func startCluster(t *testing.T, shape harness.Shape, etcdAPI string, o harness.Options, explained ...harness.Explained) *cluster {
 	t.Helper()
 	dir := t.TempDir()
-	store, err := newStore(t.Context(), dir, etcdAPI)
+	store, err := harness.NewStore(t.Context(), binaries, target, dir, etcdAPI, shape)
 	check(t, err)
 	api, err := harness.NewAPIServer(binaries, dir, store, o)
 	check(t, err)
@@ -68,13 +74,6 @@ func startCluster(t *testing.T, etcdAPI string, o harness.Options, explained ...
 	c.client, err = kubernetes.NewForConfig(api.Config)
 	check(t, err)
 	return c
-}
-
-func newStore(ctx context.Context, dir, etcdAPI string) (*harness.Store, error) {
-	if target == harness.TargetEtcd {
-		return harness.NewEtcd(binaries, dir)
-	}
-	return harness.NewNetsy(ctx, binaries, dir, etcdAPI)
 }
 
 func (c *cluster) finish(t *testing.T, dir string, explained []harness.Explained) {
@@ -125,8 +124,8 @@ var explainedAlways = []harness.Explained{
 var explainedOutage = []harness.Explained{
 	{Pattern: regexp.MustCompile(`connection refused|connection reset|transport is closing|error reading from server`), Reason: "the store's port is closed"},
 	{Pattern: regexp.MustCompile(`(?i)http: Handler timeout|post-timeout activity`), Reason: "the client gave up on a request that waited for the store"},
-	{Pattern: regexp.MustCompile(`watch chan error: etcdserver: no leader`), Reason: "no Primary yet; the watch is tried again from where it was"},
-	{Pattern: regexp.MustCompile(`not an metav1.Status: .*etcdserver: (no leader|leader changed|request timed out)("|$)`), Reason: "no Primary yet; the client is told that its request failed"},
+	{Pattern: regexp.MustCompile(`etcdserver: (no leader|leader changed|request timed out(, possibly due to previous leader failure)?)("|$)`),
+		Reason: "no Primary just then: whoever asked is told that it failed, and tries again"},
 }
 
 // explainedAPIRestart are errors of a kube-apiserver that stops or starts.

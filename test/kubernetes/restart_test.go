@@ -9,10 +9,10 @@ import (
 // TestStoreRestarts stops and kills the store's processes under a kube-apiserver that stays: to
 // its clients it is a pause, in which no watch ends for good.
 func TestStoreRestarts(t *testing.T) {
-	c := startCluster(t, "etcd", harness.Options{EventTTL: eventTTL, CompactionInterval: compactionInterval}, explainedOutage...)
-	w := newWitness(t, c.client, c.namespace(t, "witness"))
+	c := startCluster(t, oneNode, "etcd", harness.Options{EventTTL: eventTTL, CompactionInterval: compactionInterval}, explainedOutage...)
+	w := newWitness(t, c.client, c.namespace(t, "witness"), 1)
 	w.goesOn(t, "the start")
-	for _, p := range c.store.Processes {
+	for _, p := range c.store.Members() {
 		check(t, p.Stop())
 		check(t, p.Start())
 		w.goesOn(t, "a stop of "+p.Name)
@@ -21,11 +21,11 @@ func TestStoreRestarts(t *testing.T) {
 		w.goesOn(t, "a kill of "+p.Name)
 	}
 	for range 3 {
-		check(t, c.store.Processes[0].Kill())
-		check(t, c.store.Processes[0].Start())
-		w.goesOn(t, "another kill of "+c.store.Processes[0].Name)
+		check(t, c.store.Nodes[0].Kill())
+		check(t, c.store.Nodes[0].Start())
+		w.goesOn(t, "another kill of "+c.store.Nodes[0].Name)
 	}
-	for _, p := range c.store.Processes {
+	for _, p := range c.store.Members() {
 		check(t, p.Kill())
 	}
 	check(t, c.store.Start())
@@ -37,8 +37,8 @@ func TestStoreRestarts(t *testing.T) {
 // TestAPIServerRestarts stops and kills kube-apiserver. A new one knows no history from before its
 // start, so watches begin anew.
 func TestAPIServerRestarts(t *testing.T) {
-	c := startCluster(t, "etcd", harness.Options{EventTTL: eventTTL, CompactionInterval: compactionInterval}, explainedAPIRestart...)
-	w := newWitness(t, c.client, c.namespace(t, "witness"))
+	c := startCluster(t, oneNode, "etcd", harness.Options{EventTTL: eventTTL, CompactionInterval: compactionInterval}, explainedAPIRestart...)
+	w := newWitness(t, c.client, c.namespace(t, "witness"), 1)
 	w.goesOn(t, "the start")
 	check(t, c.api.Stop())
 	check(t, c.api.Start(t.Context()))

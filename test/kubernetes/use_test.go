@@ -14,7 +14,7 @@ import (
 
 // TestUse is a cluster's ordinary life, without faults.
 func TestUse(t *testing.T) {
-	c := startCluster(t, "etcd", harness.Options{EventTTL: eventTTL, CompactionInterval: compactionInterval})
+	c := startCluster(t, oneNode, "etcd", harness.Options{EventTTL: eventTTL, CompactionInterval: compactionInterval})
 	t.Run("objects", c.testObjects)
 	t.Run("pages", c.testPages)
 	t.Run("watch", c.testWatch)
@@ -29,7 +29,7 @@ func TestUse(t *testing.T) {
 // TestKubernetesProfile is what the default etcd_api must be enough for; the store compacts by
 // itself.
 func TestKubernetesProfile(t *testing.T) {
-	c := startCluster(t, "kubernetes", harness.Options{EventTTL: eventTTL})
+	c := startCluster(t, oneNode, "kubernetes", harness.Options{EventTTL: eventTTL})
 	t.Run("objects", c.testObjects)
 	t.Run("pages", c.testPages)
 	t.Run("watch", c.testWatch)

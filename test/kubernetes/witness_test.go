@@ -10,27 +10,22 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 )
 
-const (
-	writePause     = 20 * time.Millisecond // between writes: others use the same machine
-	requestTimeout = 15 * time.Second      // of one request, which an outage may take
-)
-
 // witness writes and watches through outages, and remembers what was acknowledged and what was
-// seen. Its two goroutines run from newWitness to finish.
+// seen. Its goroutines, one a writer and one that watches, run from newWitness to finish.
 type witness struct {
-	maps   typedcorev1.ConfigMapInterface
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	maps                      typedcorev1.ConfigMapInterface
+	stopWriting, stopWatching context.CancelFunc
+	writers, watcher          sync.WaitGroup
 
 	mu      sync.Mutex
 	acked   []ack
+	lastAck time.Time
+	pause   time.Duration   // the longest time without an acknowledged write, since goesOn
 	unsure  map[string]bool // names of objects with a write of unknown outcome
 	seen    map[string]bool // by event: "TYPE name revision", and "DELETED name"
 	current map[string]string
@@ -50,155 +45,50 @@ type ack struct {
 // span is a part of the history: after from, and up to to.
 type span struct{ from, to uint64 }
 
-func newWitness(t *testing.T, client kubernetes.Interface, namespace string) *witness {
+func newWitness(t *testing.T, client kubernetes.Interface, namespace string, writers int) *witness {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
 	w := &witness{
-		maps: client.CoreV1().ConfigMaps(namespace), cancel: cancel,
-		unsure: map[string]bool{}, seen: map[string]bool{}, current: map[string]string{},
+		maps:   client.CoreV1().ConfigMaps(namespace),
+		unsure: map[string]bool{}, seen: map[string]bool{}, current: map[string]string{}, lastAck: time.Now(),
 	}
-	check(t, w.list(ctx))
-	w.wg.Go(func() { w.write(ctx) })
-	w.wg.Go(func() { w.watch(ctx) })
-	t.Cleanup(w.stop)
+	check(t, w.list(t.Context()))
+	writing, stopWriting := context.WithCancel(t.Context())
+	watching, stopWatching := context.WithCancel(t.Context())
+	w.stopWriting, w.stopWatching = stopWriting, stopWatching
+	for i := range writers {
+		w.writers.Go(func() { w.write(writing, fmt.Sprintf("writer-%d", i+1)) })
+	}
+	w.watcher.Go(func() { w.watch(watching) })
+	t.Cleanup(func() {
+		stopWriting()
+		w.writers.Wait()
+		stopWatching()
+		w.watcher.Wait()
+	})
 	return w
 }
 
-func (w *witness) stop() {
-	w.cancel()
-	w.wg.Wait()
-}
-
-// write creates objects, changes every second, and deletes every fourth.
-func (w *witness) write(ctx context.Context) {
-	for i := 0; ctx.Err() == nil; i++ {
-		name := fmt.Sprintf("object-%06d", i)
-		o := w.put(ctx, name, "1", func(ctx context.Context) (*corev1.ConfigMap, error) {
-			return w.maps.Create(ctx, configMap(name, "1"), metav1.CreateOptions{})
-		})
-		if o != nil && i%2 == 1 {
-			w.put(ctx, name, "2", func(ctx context.Context) (*corev1.ConfigMap, error) {
-				o.Data["value"] = "2"
-				return w.maps.Update(ctx, o, metav1.UpdateOptions{})
-			})
-		}
-		if o != nil && i%4 == 3 {
-			w.remove(ctx, name)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(writePause):
-		}
-	}
-}
-
-func (w *witness) put(ctx context.Context, name, value string, do func(context.Context) (*corev1.ConfigMap, error)) *corev1.ConfigMap {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	o, err := do(ctx)
+// goesOn waits until writers and watch are past an outage, and tells how long it was.
+func (w *witness) goesOn(t *testing.T, after string) {
+	t.Helper()
+	const enough = 20
+	before := w.writes()
+	await(t, "writes go on after "+after, func(context.Context) (bool, error) { return w.writes() >= before+enough, nil })
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err != nil {
-		w.unsure[name] = true
-		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
-			w.faults = append(w.faults, fmt.Errorf("write of %s, which nobody else writes: %w", name, err))
-		}
-		return nil
-	}
-	w.acked = append(w.acked, ack{name: name, revision: revisionOf(o), value: value})
-	return o
-}
-
-func (w *witness) remove(ctx context.Context, name string) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	err := w.maps.Delete(ctx, name, metav1.DeleteOptions{})
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err != nil {
-		w.unsure[name] = true
-		return
-	}
-	w.acked = append(w.acked, ack{name: name, deleted: true})
-}
-
-// watch follows the namespace, over any number of watches, each from where the last one ended.
-func (w *witness) watch(ctx context.Context) {
-	for ctx.Err() == nil {
-		err := w.watchOnce(ctx)
-		if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
-			err = w.list(ctx)
-		}
-		if err != nil {
-			select {
-			case <-ctx.Done():
-			case <-time.After(writePause):
-			}
-		}
-	}
-}
-
-func (w *witness) watchOnce(ctx context.Context) error {
-	w.mu.Lock()
-	from := strconv.FormatUint(w.lastRV, 10)
+	last, pause := w.lastPut(), w.pause
+	w.pause = 0
 	w.mu.Unlock()
-	stream, err := w.maps.Watch(ctx, metav1.ListOptions{ResourceVersion: from, AllowWatchBookmarks: true})
-	if err != nil {
-		return err
-	}
-	defer stream.Stop()
-	for e := range stream.ResultChan() {
-		o, ok := e.Object.(*corev1.ConfigMap)
-		if !ok {
-			return apierrors.FromObject(e.Object)
-		}
-		w.observe(e.Type, o)
-	}
-	return nil
+	t.Logf("%s: at most %s without an acknowledged write", after, pause.Round(time.Millisecond))
+	w.awaitWatched(t, last, after)
 }
 
-func (w *witness) observe(kind watch.EventType, o *corev1.ConfigMap) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	revision := revisionOf(o)
-	if revision < w.lastRV || revision == w.lastRV && kind != watch.Bookmark {
-		w.faults = append(w.faults, fmt.Errorf("%s %s at %d after revision %d", kind, o.Name, revision, w.lastRV))
-	}
-	w.lastRV = revision
-	switch kind {
-	case watch.Bookmark:
-		return
-	case watch.Deleted:
-		w.seen["DELETED "+o.Name] = true
-		delete(w.current, o.Name)
-	default:
-		w.seen[fmt.Sprintf("%s %s %d", kind, o.Name, revision)] = true
-		w.current[o.Name] = o.Data["value"]
-	}
-}
-
-// list begins anew, where a watch can't go on.
-func (w *witness) list(ctx context.Context) error {
-	list, err := w.maps.List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return err
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	revision, err := strconv.ParseUint(list.ResourceVersion, 10, 64)
-	if err != nil {
-		return err
-	}
-	if revision < w.lastRV {
-		w.faults = append(w.faults, fmt.Errorf("a list at %d after revision %d", revision, w.lastRV))
-	}
-	w.relists = append(w.relists, span{w.lastRV, revision})
-	w.lastRV = revision
-	clear(w.current)
-	for _, o := range list.Items {
-		w.current[o.Name] = o.Data["value"]
-	}
-	return nil
+func (w *witness) awaitWatched(t *testing.T, revision uint64, after string) {
+	t.Helper()
+	await(t, "the watch goes on after "+after, func(context.Context) (bool, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.lastRV >= revision, nil
+	})
 }
 
 // writes returns how many writes were acknowledged so far.
@@ -208,29 +98,12 @@ func (w *witness) writes() int {
 	return len(w.acked)
 }
 
-// goesOn waits until both goroutines are past an outage.
-func (w *witness) goesOn(t *testing.T, after string) {
-	t.Helper()
-	const enough = 20
-	before := w.writes()
-	await(t, "writes go on after "+after, func(context.Context) (bool, error) { return w.writes() >= before+enough, nil })
-	w.mu.Lock()
-	last := w.lastPut()
-	w.mu.Unlock()
-	await(t, "the watch goes on after "+after, func(context.Context) (bool, error) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return w.lastRV >= last, nil
-	})
-}
-
-func (w *witness) lastPut() uint64 {
-	for i := len(w.acked) - 1; i >= 0; i-- {
-		if !w.acked[i].deleted {
-			return w.acked[i].revision
-		}
+// lastPut is the highest revision that was acknowledged.
+func (w *witness) lastPut() (last uint64) {
+	for _, a := range w.acked {
+		last = max(last, a.revision)
 	}
-	return 0
+	return last
 }
 
 // finish stops the witness and checks what it has seen: every acknowledged write is there and
@@ -238,31 +111,19 @@ func (w *witness) lastPut() uint64 {
 func (w *witness) finish(t *testing.T, maxRelists int) {
 	t.Helper()
 	w.goesOn(t, "everything")
-	w.stop()
+	w.stopWriting()
+	w.writers.Wait()
+	end, err := w.maps.Create(t.Context(), configMap("end", ""), metav1.CreateOptions{})
+	check(t, err)
+	w.awaitWatched(t, revisionOf(end), "the end of all writes")
+	w.stopWatching()
+	w.watcher.Wait()
 	check(t, errors.Join(w.faults...))
 	if n := len(w.relists) - 1; n > maxRelists { // the first is the start
 		t.Errorf("the watch had to begin anew %d times, at most %d may be: %v", n, maxRelists, w.relists)
 	}
-	list, err := w.maps.List(t.Context(), metav1.ListOptions{})
-	check(t, err)
-	stored := map[string]string{}
-	for _, o := range list.Items {
-		stored[o.Name] = o.Data["value"]
-	}
-	final := map[string]ack{}
-	missed := 0
-	for _, a := range w.acked {
-		final[a.name] = a
-		if !w.watched(a) {
-			missed++
-			t.Errorf("no event for %+v", a)
-		}
-	}
-	for name, a := range final {
-		if value, ok := stored[name]; !w.unsure[name] && (ok == a.deleted || ok && value != a.value) {
-			t.Errorf("%s is there: %v, with value %q; acknowledged was %+v", name, ok, value, a)
-		}
-	}
+	missed := w.missed(t)
+	w.compare(t)
 	t.Logf("%d writes acknowledged, %d objects with a write of unknown outcome, %d relists, %d events missed",
 		len(w.acked), len(w.unsure), len(w.relists)-1, missed)
 	if len(w.acked) == 0 {
@@ -270,33 +131,53 @@ func (w *witness) finish(t *testing.T, maxRelists int) {
 	}
 }
 
+// missed counts the acknowledged writes that have no event.
+func (w *witness) missed(t *testing.T) (missed int) {
+	t.Helper()
+	for _, a := range w.acked {
+		if !w.watched(a) {
+			missed++
+			t.Errorf("no event for %+v", a)
+		}
+	}
+	return missed
+}
+
 // watched tells whether there was an event for a write, or a list anew in its stead.
 func (w *witness) watched(a ack) bool {
 	if a.deleted {
 		_, there := w.current[a.name]
-		return w.seen["DELETED "+a.name] || len(w.relists) > 1 && !there || w.beyond(a)
+		return w.seen["DELETED "+a.name] || len(w.relists) > 1 && !there
 	}
 	for _, s := range w.relists {
 		if a.revision > s.from && a.revision <= s.to {
 			return true
 		}
 	}
-	return w.seen[fmt.Sprintf("ADDED %s %d", a.name, a.revision)] || w.seen[fmt.Sprintf("MODIFIED %s %d", a.name, a.revision)] || a.revision > w.lastRV
+	return w.seen[fmt.Sprintf("ADDED %s %d", a.name, a.revision)] || w.seen[fmt.Sprintf("MODIFIED %s %d", a.name, a.revision)]
 }
 
-// beyond tells whether a delete is so late that the watch had ended.
-func (w *witness) beyond(a ack) bool {
-	for i := len(w.acked) - 1; i >= 0; i-- {
-		if !w.acked[i].deleted && w.acked[i].revision <= w.lastRV {
-			return false
-		}
-		if w.acked[i] == a {
-			return true
+// compare checks that what was acknowledged last of each object is there.
+func (w *witness) compare(t *testing.T) {
+	t.Helper()
+	list, err := w.maps.List(t.Context(), metav1.ListOptions{})
+	check(t, err)
+	stored := map[string]string{}
+	for _, o := range list.Items {
+		stored[o.Name] = o.Data["value"]
+	}
+	final := map[string]ack{}
+	for _, a := range w.acked {
+		final[a.name] = a
+	}
+	for name, a := range final {
+		if value, ok := stored[name]; !w.unsure[name] && (ok == a.deleted || ok && value != a.value) {
+			t.Errorf("%s is there: %v, with value %q; acknowledged was %+v", name, ok, value, a)
 		}
 	}
-	return false
 }
 
+// revisionOf returns the revision at which an object was written.
 func revisionOf(o *corev1.ConfigMap) uint64 {
 	n, err := strconv.ParseUint(o.ResourceVersion, 10, 64)
 	if err != nil {

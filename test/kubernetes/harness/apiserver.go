@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -55,7 +56,7 @@ func NewAPIServer(b Binaries, dir string, store *Store, o Options) (*APIServer, 
 		return nil, err
 	}
 	args := []string{
-		"--etcd-servers=" + store.Endpoint,
+		"--etcd-servers=" + strings.Join(store.Endpoints, ","),
 		"--bind-address=127.0.0.1", "--secure-port=" + port, "--cert-dir=" + certDir, "--advertise-address=" + AdvertiseAddress,
 		"--token-auth-file=" + tokenFile, "--authorization-mode=RBAC",
 		"--service-cluster-ip-range=10.96.0.0/16",

@@ -51,8 +51,10 @@ func (p *Process) Stop() error {
 	if p.cmd == nil {
 		return nil
 	}
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
+	for _, signal := range []os.Signal{syscall.SIGTERM, syscall.SIGCONT} { // it may be paused
+		if err := p.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return err
+		}
 	}
 	timeout := time.NewTimer(stopTimeout)
 	defer timeout.Stop()
@@ -80,6 +82,12 @@ func (p *Process) Kill() error {
 	p.cmd = nil
 	return nil
 }
+
+// Pause stops the process where it is, as a machine that hangs, until Resume.
+func (p *Process) Pause() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Resume lets a paused process go on.
+func (p *Process) Resume() error { return p.cmd.Process.Signal(syscall.SIGCONT) }
 
 // terminated tells whether a process ended by SIGTERM.
 func terminated(err error) bool {
