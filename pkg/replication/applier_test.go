@@ -78,6 +78,41 @@ func TestNothingAgreed(t *testing.T) {
 	}
 }
 
+// TestReplacedBetween: what was kept in memory is of no use once others have changed the
+// copy: here, a start as Primary that loaded the object log and got no further.
+func TestReplacedBetween(t *testing.T) {
+	p, r := newNode(t, "p"), newNode(t, "r")
+	ctx := t.Context()
+	stale := run(1, 1, 6)
+	for _, n := range []*node{p, r} {
+		if err := n.st.AppendFollowed(ctx, 1, stale[:3]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.applier.Agreed(3)
+	if err := r.applier.Committed(ctx, 3, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.st.AppendFollowed(ctx, 1, stale[3:]); err != nil {
+		t.Fatal(err)
+	}
+	r.applier.Stored(ctx, stale[3:])
+	if err := r.st.TruncateAfter(ctx, 3); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []*node{p, r} {
+		if err := n.st.AppendLogged(ctx, run(2, 4, 6)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := p.reign(3)
+	r.follow(3, newLink(t, f, "r"))
+	rev := p.write(1)
+	p.commit()
+	r.awaitPublished(rev)
+	sameCopy(t, p, r)
+}
+
 // TestReignBetween: the node reigns between two streams; the Applier goes on from what
 // the reign has published.
 func TestReignBetween(t *testing.T) {

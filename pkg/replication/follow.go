@@ -90,6 +90,7 @@ func Follow(ctx context.Context, cfg FollowConfig) error {
 		err = context.Cause(ctx)
 	}
 	cfg.Metrics.streamEnded(err)
+	cfg.Metrics.lag.Set(0) // not known any more
 	return fmt.Errorf("replication: following epoch %d: %w", cfg.Epoch, err)
 }
 

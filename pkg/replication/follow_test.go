@@ -374,6 +374,35 @@ func TestPromiseEndsReceipts(t *testing.T) {
 	}
 }
 
+// TestPromiseIsReadLast: a receipt that may name a new round looks at the promise after
+// it has read the round.
+func TestPromiseIsReadLast(t *testing.T) {
+	n := newNode(t, "r")
+	if _, err := n.st.Promise(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	r := &replica{cfg: FollowConfig{Store: n.st, Self: n.ref(), Epoch: 1}}
+	r.cfg.setDefaults()
+	if _, err := r.receipt(); err != nil {
+		t.Fatal(err)
+	}
+	r.mu.Lock() // it gets this far and no further
+	got := make(chan error, 1)
+	go func() {
+		_, err := r.receipt()
+		got <- err
+	}()
+	if _, err := n.st.Promise(t.Context(), 2); err != nil { // an fsync: the other has begun long ago
+		t.Fatal(err)
+	}
+	r.round = 1 // began after the promise
+	r.mu.Unlock()
+	var promised *mvcc.PromisedError
+	if err := <-got; !errors.As(err, &promised) {
+		t.Fatalf("a receipt for the round: %v", err)
+	}
+}
+
 // TestRounds: an answer proves what held after the round began, and nothing else.
 func TestRounds(t *testing.T) {
 	p, a, b := newNode(t, "p"), newNode(t, "a"), newNode(t, "b")

@@ -52,6 +52,7 @@ func (f *Feed) Serve(peer string, rpc peerpb.Peer_FollowServer) error {
 		return status.Errorf(codes.FailedPrecondition, "replication: epoch %d is over: %v", f.cfg.Epoch, context.Cause(f.ctx))
 	}
 	err := s.watch()
+	s.cancel(err) // before it leaves: it must not enter afterwards
 	f.leave(s)
 	return s.status(err)
 }
