@@ -84,13 +84,6 @@ func asker(c *cli.Context, clusterID string) (recovery.Ask, error) {
 	return recovery.AskBy(peerapi.Dialer{Source: src, ClusterID: clusterID}), nil
 }
 
-// askOne asks as recovery.Look does.
-func askOne(ctx context.Context, ask recovery.Ask, n registry.Node) (*peerpb.NodeState, error) {
-	ctx, cancel := context.WithTimeout(ctx, recovery.AskTimeout)
-	defer cancel()
-	return ask(ctx, n)
-}
-
 // readCluster reads cluster.json; that there is none is put into words.
 func (b *bucket) readCluster(ctx context.Context) (registry.Cluster, error) {
 	c, err := b.reg.Cluster(ctx)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
+	"github.com/netsy-io/netsy/pkg/recovery"
 	"github.com/netsy-io/netsy/pkg/registry"
 )
 
@@ -38,7 +38,7 @@ A node that answers at its registered address isn't forgotten.
 			if err != nil {
 				return err
 			}
-			n, err := b.forget(c.Context, id, func(ctx context.Context, n registry.Node) (*peerpb.NodeState, error) { return askOne(ctx, ask, n) })
+			n, err := b.forget(c.Context, id, ask)
 			if err != nil {
 				return err
 			}
@@ -53,7 +53,7 @@ type forgotten struct {
 }
 
 // forget deletes the registration of a node that doesn't answer.
-func (b *bucket) forget(ctx context.Context, id string, ask func(context.Context, registry.Node) (*peerpb.NodeState, error)) (registry.Node, error) {
+func (b *bucket) forget(ctx context.Context, id string, ask recovery.Ask) (registry.Node, error) {
 	n, err := b.reg.Node(ctx, id)
 	if errors.Is(err, registry.ErrNotFound) {
 		return n, fmt.Errorf("%w: %q isn't registered (see netsyctl cluster show)", err, id)
@@ -61,7 +61,9 @@ func (b *bucket) forget(ctx context.Context, id string, ask func(context.Context
 	if err != nil {
 		return n, err
 	}
-	if _, err := ask(ctx, n); err == nil {
+	asking, cancel := context.WithTimeout(ctx, recovery.AskTimeout)
+	defer cancel()
+	if _, err := ask(asking, n); err == nil {
 		return n, fmt.Errorf("%s answers at %s: stop it first", n.Ref(), n.PeerURLs[0])
 	}
 	err = b.reg.DeleteNode(ctx, n)
