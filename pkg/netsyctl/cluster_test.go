@@ -41,7 +41,6 @@ type labNode struct {
 	ref   registry.NodeRef
 	state *peerpb.NodeState
 	addr  string
-	stop  func()
 }
 
 func (n *labNode) GetNodeState(context.Context, *peerpb.GetNodeStateRequest) (*peerpb.NodeState, error) {
