@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,10 +26,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // world is a bucket and the machines that use it.
 type world struct {
-	t          *testing.T
-	bucket     objectstore.Store
-	epoch      record.Epoch // the highest begun, as cluster.json would say
+	t      *testing.T
+	bucket objectstore.Store
+	epoch  record.Epoch // the highest begun, as cluster.json would say
+
+	mu         sync.Mutex
 	durability registry.Durability
+	history    []registry.Durability           // all that were recorded
+	onSwap     func(registry.Durability) error // an error: not recorded
 }
 
 func newWorld(t *testing.T) *world {
@@ -37,14 +42,15 @@ func newWorld(t *testing.T) *world {
 
 // machine is one node's disk and process, with its own faulty way to the bucket.
 type machine struct {
-	w     *world
-	id    string
-	dir   string
-	net   *fault.Store
-	st    *mvcc.Store
-	hub   *watch.Hub
-	deny  error // what StillPrimary answers instead of the truth
-	reign *Reign
+	w      *world
+	id     string
+	dir    string
+	net    *fault.Store
+	st     *mvcc.Store
+	hub    *watch.Hub
+	deny   error // what StillPrimary answers instead of the truth
+	reign  *Reign
+	quorum int // as configured
 }
 
 func (w *world) machine(id string) *machine {
@@ -87,7 +93,7 @@ func (m *machine) start(ctx context.Context) error {
 func (m *machine) startAt(ctx context.Context, epoch record.Epoch) error {
 	log := objectlog.New(m.net, objectlog.Options{})
 	r, err := Start(ctx, Config{
-		Store: m.st, Log: log, Hub: m.hub, Office: desk{m, epoch}, Epoch: epoch, Self: registry.NodeRef{NodeID: m.id, Incarnation: m.st.Incarnation()}, Logger: hclog.NewNullLogger(), Metrics: NewMetrics(nil),
+		Store: m.st, Log: log, Hub: m.hub, Office: desk{m, epoch}, Epoch: epoch, Self: registry.NodeRef{NodeID: m.id, Incarnation: m.st.Incarnation()}, Quorum: m.quorum, Logger: hclog.NewNullLogger(), Metrics: NewMetrics(nil),
 	})
 	m.reign = r
 	return err
@@ -117,14 +123,26 @@ func (d desk) StillPrimary(context.Context) error {
 }
 
 func (d desk) Durability(ctx context.Context) (registry.Durability, error) {
-	return d.m.w.durability.Clone(), d.StillPrimary(ctx)
+	return d.m.w.rule(), d.StillPrimary(ctx)
 }
 
 func (d desk) SetDurability(ctx context.Context, to registry.Durability) error {
 	if err := d.StillPrimary(ctx); err != nil {
 		return err
 	}
-	d.m.w.durability = to.Clone()
+	w := d.m.w
+	w.mu.Lock()
+	hook := w.onSwap
+	w.mu.Unlock()
+	if hook != nil {
+		if err := hook(to); err != nil {
+			return err
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.durability = to.Clone()
+	w.history = append(w.history, w.durability)
 	return nil
 }
 
