@@ -186,6 +186,9 @@ func (c *client) enter(ctx context.Context, call string) error {
 			return err
 		}
 	}
+	if err := ctx.Err(); err != nil { // the fault may have taken its time
+		return err
+	}
 	for {
 		c.n.b.mu.Lock()
 		switch {

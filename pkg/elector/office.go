@@ -156,11 +156,7 @@ func (o *office) rest(ctx context.Context, failed, epochUsed bool) error {
 	if err := pause(ctx, changePause); err != nil {
 		return err
 	}
-	d := o.e.opt.RetryEvery - changePause
-	if left := o.leasesLeft(); left > 0 {
-		d = min(d, left)
-	}
-	return o.awaitChange(ctx, d)
+	return o.awaitChange(ctx, o.e.opt.RetryEvery-changePause)
 }
 
 // changePause bounds how often changes alone can make an elector without a Primary

@@ -326,3 +326,97 @@ func TestRemovalThatFails(t *testing.T) {
 		e.stop(t)
 	})
 }
+
+// A bridge that takes its time is asked for once, and an election doesn't wait for it.
+func TestSlowRemoval(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bed) {
+		n1, n2, n3 := b.three()
+		asked, under := 0, 0
+		e := b.elector("e1", func(o *Options) {
+			o.Dialer = &dialer{b: b, fault: func(call string) error {
+				if strings.HasPrefix(call, "remove") {
+					b.mu.Lock()
+					asked++
+					if under++; under > 1 {
+						t.Error("asked twice at once")
+					}
+					b.mu.Unlock()
+					time.Sleep(removalTimeout - time.Second)
+					b.mu.Lock()
+					under--
+					b.mu.Unlock()
+				}
+				return nil
+			}}
+		})
+		b.awaitPrimary(n1)
+		n2.set(func() { n2.tail = n1.tail })
+		n3.set(func() { n3.leaving = true })
+		time.Sleep(time.Minute)
+		n3.stop()
+		time.Sleep(time.Second)
+		n2.kill() // a new registration, so looks come often
+		n2.start()
+		time.Sleep(removalTimeout / 2)
+		b.mu.Lock()
+		if asked != 1 {
+			t.Errorf("asked %d times", asked)
+		}
+		b.mu.Unlock()
+		begun := time.Now()
+		n1.set(func() { n1.primary, n1.leaseEnd = replica, time.Time{} })
+		b.await("the next reign", func() bool { return n1.served > 2 || n2.served > 2 })
+		if d := time.Since(begun); d > lateGrace+2*changePause {
+			t.Errorf("the next reign began after %v", d)
+		}
+		time.Sleep(2 * time.Minute)
+		if b.registered("node-3") {
+			t.Error("not deregistered in the end")
+		}
+		e.stop(t)
+	})
+}
+
+// An elector that has lost its lock, and doesn't know it yet, deregisters nobody.
+func TestPausedElectorDeregistersNobody(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bed) {
+		b.add("node-1")
+		b.add("node-2")
+		f := &faulty{Store: b.store}
+		e := b.elector("e1", func(o *Options) { o.Store = f })
+		b.awaitActiveAbove(0)
+		stale := &office{e: &Elector{opt: e.opt, reg: b.reg, lock: e.lock}} // its request is on the way
+		f.die()
+		time.Sleep(time.Minute)
+		n, err := b.reg.Node(t.Context(), "node-2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stale.delete(t.Context(), n); err != nil || !b.registered("node-2") {
+			t.Errorf("deregistered: %v", err)
+		}
+		e.stop(t)
+	})
+}
+
+// A Primary that starts, or drains, isn't asked for anything.
+func TestOnlyAnActivePrimaryIsAsked(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bed) {
+		n1, _, n3 := b.three()
+		e := b.elector("e1")
+		b.awaitPrimary(n1)
+		time.Sleep(time.Minute)
+		n1.set(func() { n1.primary = draining })
+		n3.stop()
+		time.Sleep(time.Hour)
+		b.mu.Lock()
+		if len(n1.removed) > 0 {
+			t.Errorf("asked to remove %v", n1.removed)
+		}
+		b.mu.Unlock()
+		if !b.registered("node-3") {
+			t.Error("deregistered while a voter")
+		}
+		e.stop(t)
+	})
+}
