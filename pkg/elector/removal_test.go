@@ -420,3 +420,48 @@ func TestOnlyAnActivePrimaryIsAsked(t *testing.T) {
 		e.stop(t)
 	})
 }
+
+// A registration that is new, by a start or a disk, is a sign of life: what was heard
+// before it counts no more.
+func TestNewRegistrationIsASignOfLife(t *testing.T) {
+	long := time.Now().Add(-time.Hour)
+	node := func(incarnation string, starts int64, version string) registry.Node {
+		return registry.Node{NodeID: "n1", Incarnation: incarnation, StartCount: starts, Version: version}
+	}
+	for name, c := range map[string]struct {
+		now  registry.Node
+		life bool
+	}{
+		"the same": {node("i", 1, "a"), false}, "another version": {node("i", 1, "b"), false},
+		"a start": {node("i", 2, "a"), true}, "a disk": {node("j", 1, "a"), true},
+	} {
+		conn := &conn{reg: node("i", 1, "a"), heard: long, leaves: true}
+		if got := conn.register(c.now); got != c.life || conn.heard.Equal(long) == c.life || conn.leaves == c.life || conn.reg.Version != c.now.Version {
+			t.Errorf("%s: changed %v, heard %v ago, leaves %v", name, got, time.Since(conn.heard), conn.leaves)
+		}
+	}
+}
+
+// One that has started, but can't be reached, has the whole timeout from its start.
+func TestStartedAndUnreachable(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bed) {
+		n1 := b.add("node-1")
+		e := b.elector("e1")
+		b.awaitPrimary(n1)
+		n2 := b.add("node-2")
+		time.Sleep(time.Minute)
+		n2.stop()
+		time.Sleep(2 * time.Minute)
+		n2.start()
+		n2.stop()
+		time.Sleep(2 * time.Minute)
+		if !b.registered("node-2") {
+			t.Error("deregistered two minutes after its start")
+		}
+		time.Sleep(2 * time.Minute)
+		if b.registered("node-2") {
+			t.Error("still registered")
+		}
+		e.stop(t)
+	})
+}
