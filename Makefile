@@ -34,6 +34,14 @@ test-unit: ## Run the tests of the main module (RACE=-race for the race detector
 test-objectstore: ## Run the object-store suite against real S3 and GCS servers.
 	cd test/objectstore && go test $(RACE) $(TESTFLAGS) ./...
 
+.PHONY: test-faults
+test-faults: ## Kill, cut off and starve three real nodes and two electors (FAULTFLAGS="-duration 10m -seed 4").
+	cd test/faults && go test $(RACE) -count=1 -timeout 60m $(TESTFLAGS) . $(FAULTFLAGS)
+
+.PHONY: test-failover
+test-failover: ## Measure how long writes stop when the Primary goes (FAULTFLAGS="-runs 30").
+	cd test/faults && go test -count=1 -timeout 60m -v -run '^TestFailover$$' . $(or $(FAULTFLAGS),-runs 30)
+
 .PHONY: test-diff
 test-diff: ## Compare Netsy with a real etcd, request by request.
 	cd test/etcddiff && go test $(RACE) $(TESTFLAGS) ./...

@@ -20,6 +20,9 @@ import (
 	"github.com/netsy-io/netsy/test/internal/load"
 )
 
+// pace leaves some of a small machine to those who serve.
+const pace = 20 * time.Millisecond
+
 // use is the clients of a run: writers and readers at every node and through etcd's own
 // client of them all, and a watch of every node from the beginning.
 type use struct {
@@ -56,6 +59,7 @@ func (u *use) begin(t testing.TB, cl *load.Client, name string) {
 	u.begun++
 	l := load.New(u.h, cl, fmt.Sprintf("%s.%d", name, u.begun))
 	l.Work = []load.Job{load.Create, load.CreateAndDelete, load.Race, load.Increment, load.ReadOne, load.ReadRace, load.ReadSerializable}
+	l.Pace = pace
 	l.Start(t)
 	u.loads = append(u.loads, l)
 }
