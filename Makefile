@@ -76,6 +76,14 @@ fuzz: ## Fuzz every decoder for FUZZTIME each.
 	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$p/*_test.go | cut -c6-); do \
 	    go test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-30s} ./$$p || exit 1; done; done
 
+.PHONY: simulate
+simulate: ## Simulate clusters under faults, seed by seed (SIMFLAGS="-seed 1 -budget 10m -duration 1m").
+	go test ./test/simulation -run '^TestSwarm$$' -count=1 -timeout 0 -args $(or $(SIMFLAGS),-seed $$(date +%s) -budget 10m -duration 1m)
+
+.PHONY: simulate-mutations
+simulate-mutations: ## Take safety rules out of the product one by one, and see the simulation notice.
+	go test ./test/simulation -run '^TestMutations$$' -count=1 -timeout 0 -v -args -mutations $(or $(MUTATIONS),.)
+
 .PHONY: bench
 bench: ## Measure Netsy beside etcd in one run (BENCHFLAGS="-clients 64 -duration 5s").
 	cd test/bench && go run . $(BENCHFLAGS)

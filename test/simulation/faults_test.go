@@ -13,27 +13,28 @@ import (
 type faultKind string
 
 const (
-	crashNode    faultKind = "crash a node"
-	crashPrimary faultKind = "crash the Primary"
-	crashElector faultKind = "crash an elector"
-	restartNode  faultKind = "restart a node"
-	wipeNode     faultKind = "wipe a node"
-	pauseNode    faultKind = "pause a node"
-	pauseElector faultKind = "pause an elector"
-	cutNode      faultKind = "cut a node off"
-	cutPair      faultKind = "cut a link"
-	cutElector   faultKind = "cut an elector off"
-	splitAll     faultKind = "split the network"
-	breakCalls   faultKind = "break calls"
-	outageOfOne  faultKind = "no store for one"
-	outageOfAll  faultKind = "no store at all"
-	badStore     faultKind = "a bad store"
-	joinNode     faultKind = "join or leave"
+	crashNode    faultKind = "crash-node"
+	crashPrimary faultKind = "crash-primary"
+	crashElector faultKind = "crash-elector"
+	restartNode  faultKind = "restart-node"
+	wipeNode     faultKind = "wipe-node"
+	pauseNode    faultKind = "pause-node"
+	pauseElector faultKind = "pause-elector"
+	cutNode      faultKind = "cut-node"
+	cutPair      faultKind = "cut-link"
+	cutElector   faultKind = "cut-elector"
+	splitAll     faultKind = "split"
+	breakCalls   faultKind = "break-calls"
+	outageOfOne  faultKind = "store-away-for-one"
+	outageOfAll  faultKind = "store-away"
+	badStore     faultKind = "bad-store"
+	joinNode     faultKind = "join-leave"
+	corner       faultKind = "corner-primary"
 )
 
 var allKinds = []faultKind{
 	crashNode, crashPrimary, crashElector, restartNode, wipeNode, pauseNode, pauseElector, cutNode, cutPair,
-	cutElector, splitAll, breakCalls, outageOfOne, outageOfAll, badStore, joinNode,
+	cutElector, splitAll, breakCalls, outageOfOne, outageOfAll, badStore, joinNode, corner,
 }
 
 // nemesis does one thing after the other to a world. Everything that it does has an
@@ -72,7 +73,7 @@ func (n *nemesis) rage(ctx context.Context) {
 			return
 		}
 		if k := n.w.swarm.Kinds[n.rng.IntN(len(n.w.swarm.Kinds))]; len(n.ends) < n.w.swarm.AtOnce {
-			n.do(k)
+			n.do(ctx, k)
 		}
 	}
 }
@@ -108,7 +109,7 @@ func (n *nemesis) later(f func()) {
 func (n *nemesis) node() *machine    { return n.w.nodes[n.rng.IntN(len(n.w.nodes))] }
 func (n *nemesis) elector() *machine { return n.w.electors[n.rng.IntN(len(n.w.electors))] }
 
-func (n *nemesis) do(k faultKind) {
+func (n *nemesis) do(ctx context.Context, k faultKind) {
 	w := n.w
 	switch k {
 	case crashNode:
@@ -152,6 +153,44 @@ func (n *nemesis) do(k faultKind) {
 		n.later(func() { w.bucket.setRates(w.swarm.Rates) })
 	case joinNode:
 		n.joinOrLeave()
+	case corner:
+		n.corner(ctx)
+	}
+}
+
+// corner does several things to the Primary, those who follow it and what lies between,
+// in quick succession: most ways to lose something need more than one thing to fail.
+func (n *nemesis) corner(ctx context.Context) {
+	p := n.w.primary()
+	if p == nil {
+		return
+	}
+	n.w.note("%s is cornered", p.name)
+	for range 2 + n.rng.IntN(3) {
+		m := n.node()
+		switch n.rng.IntN(9) {
+		case 0:
+			n.cut(p.name, m.name, true)
+		case 1:
+			n.wipe(m)
+		case 2:
+			n.down(m, (*machine).crash)
+		case 3:
+			n.cut(p.name, n.elector().name, true)
+		case 4:
+			n.isolate(p)
+		case 5:
+			n.pause(p)
+		case 6:
+			n.outage(p.name)
+		case 7:
+			n.down(p, (*machine).crash)
+		case 8:
+			n.split()
+		}
+		if !sleep(ctx, time.Duration(n.rng.Int64N(int64(2*time.Second)))) {
+			return
+		}
 	}
 }
 

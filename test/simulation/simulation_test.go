@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -26,7 +28,9 @@ var (
 	same     = flag.Bool("same", false, "run the first seed -seeds times instead of the seeds after it")
 	budget   = flag.Duration("budget", time.Minute, "begin no seed after this much real time")
 	duration = flag.Duration("duration", 30*time.Second, "virtual time of each world's part with faults")
-	faults   = flag.Bool("faults", true, "let things go wrong")
+	nodes    = flag.Int("nodes", 0, "number of nodes in every world; 0: as the seed says")
+	quorum   = flag.String("quorum", "", "quorum of every world; empty: as the seed says")
+	kinds    = flag.String("kinds", "", "kinds of faults in every world, separated by commas, or none; empty: as the seed says")
 	goOn     = flag.Bool("go-on", false, "go on after a seed that failed")
 	verbose  = flag.Bool("trace", false, "keep the processes' logs at level debug")
 )
@@ -66,11 +70,7 @@ func TestSwarm(t *testing.T) {
 			s = *seed
 		}
 		t.Run(fmt.Sprintf("seed=%d", s), func(t *testing.T) {
-			sw := newSwarm(s, *duration)
-			if !*faults {
-				sw.Kinds, sw.Rates = nil, storeRates{}
-			}
-			r := simulate(t, sw)
+			r := simulate(t, chosen(t, s))
 			total.worlds, total.ops, total.lived, total.revisions = total.worlds+1, total.ops+len(r.evidence.Ops), total.lived+r.lived, total.revisions+int(r.evidence.End)
 		})
 		if t.Failed() && !*goOn {
@@ -78,6 +78,31 @@ func TestSwarm(t *testing.T) {
 		}
 	}
 	t.Logf("%d worlds, %v of virtual time, %d operations, %d revisions in %v", total.worlds, total.lived.Round(time.Second), total.ops, total.revisions, time.Since(began).Round(time.Second))
+}
+
+// chosen is what the seed says, and what flags say instead.
+func chosen(t *testing.T, seed uint64) swarm {
+	s := newSwarm(seed, *duration)
+	if *nodes > 0 {
+		s.Nodes, s.Spare = *nodes, 0
+	}
+	if *quorum != "" {
+		if _, err := fmt.Sscan(*quorum, &s.Quorum); err != nil {
+			t.Fatalf("-quorum: %v", err)
+		}
+	}
+	if *kinds == "none" {
+		s.Kinds, s.Rates = nil, storeRates{}
+	} else if *kinds != "" {
+		s.Kinds = nil
+		for _, k := range strings.Split(*kinds, ",") {
+			if !slices.Contains(allKinds, faultKind(k)) {
+				t.Fatalf("-kinds: %q is none of %q", k, allKinds)
+			}
+			s.Kinds = append(s.Kinds, faultKind(k))
+		}
+	}
+	return s
 }
 
 // patience bounds the search for an order of one world's operations, in real time.
@@ -105,11 +130,11 @@ func simulate(t *testing.T, s swarm) (r result) {
 	found = append(found, r.evidence.Faults()...)
 	t.Logf("%v of virtual time in %v: %s", r.lived.Round(time.Second), lived.Round(time.Millisecond), r)
 	for _, f := range found {
-		t.Error(f)
+		t.Errorf("fault: %s", f)
 	}
 	if len(found) > 0 {
 		t.Errorf("logs: %s", logs.keep(t, s.Seed))
-		t.Errorf("again: go test ./test/simulation -run TestSwarm -v -seed %d -seeds 1 -duration %v", s.Seed, *duration)
+		t.Errorf("again: %s", again(s.Seed))
 	}
 	return r
 }
@@ -136,6 +161,20 @@ func (r result) String() string {
 	}
 	return fmt.Sprintf("%d operations (%v), %d revisions, %d chunks, epoch %d, office %d, %d versions of cluster.json, %d of them in mode quorum", len(r.evidence.Ops), count,
 		r.evidence.End, len(r.evidence.Chunks), c.Epoch, c.Office, len(r.clusters), quorum)
+}
+
+// again is the command that lives through a world again.
+func again(seed uint64) string {
+	c := fmt.Sprintf("go test ./test/simulation -run TestSwarm -v -seed %d -seeds 1 -duration %v", seed, *duration)
+	for name, v := range map[string]string{"kinds": *kinds, "quorum": *quorum} {
+		if v != "" {
+			c += fmt.Sprintf(" -%s %q", name, v)
+		}
+	}
+	if *nodes > 0 {
+		c += fmt.Sprintf(" -nodes %d", *nodes)
+	}
+	return c
 }
 
 // diskDir is where the nodes' disks are: in memory where that is possible, as nobody

@@ -54,8 +54,9 @@ func newSwarm(seed uint64, duration time.Duration) swarm {
 	if rng.IntN(2) == 0 {
 		s.Rates = storeRates{Refused: rng.Float64() * 0.02, LostReply: rng.Float64() * 0.02, LostWrite: rng.Float64() * 0.02, Late: rng.Float64() * 0.02, Echo: rng.Float64() * 0.02}
 	}
+	share := []float64{0.1, 0.3, 0.5}[rng.IntN(3)]
 	for _, k := range allKinds {
-		if rng.IntN(2) == 0 {
+		if rng.Float64() < share {
 			s.Kinds = append(s.Kinds, k)
 		}
 	}
