@@ -163,7 +163,10 @@ func TestReceiptsCommitWithoutObjectStorage(t *testing.T) {
 			t.Fatalf("%d records in the log, %d before", n, before)
 		}
 		if v, _, ok, err := m.read(t.Context(), "k"); v != "v" || !ok || err != nil {
-			t.Fatal(v, ok, err) // by a round: nobody has granted a lease
+			t.Fatal(v, ok, err)
+		}
+		if ok, err := provedByRound(t, m); !ok { // nobody has granted a lease
+			t.Fatal(err)
 		}
 		m.net.Heal()
 	})
@@ -258,6 +261,81 @@ func TestReceiptsCountForNothingOnceTheSwapIsSent(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.awaitMode(registry.ModeQuorum)
+	})
+}
+
+// Nothing is acknowledged by receipts before the swap to quorum is known to have
+// succeeded.
+func TestReceiptsCountOnlyOnceTheSwapIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		m := w.machine("p")
+		m.quorum = -1
+		sent, answer := make(chan struct{}), make(chan error)
+		w.set(func() {
+			w.onSwap = func(registry.Durability) error {
+				sent <- struct{}{}
+				return <-answer
+			}
+		})
+		m.mustStart()
+		m.follow(ref(1))
+		<-sent
+		m.net.Inject(chunkPuts)
+		done := make(chan error, 1)
+		go func() {
+			_, err := create(t.Context(), m.reign, "k", "v")
+			done <- err
+		}()
+		for _, result := range []error{registry.ErrUnknownOutcome, objectstore.ErrUnavailable} {
+			time.Sleep(time.Second)
+			synctest.Wait()
+			select {
+			case err := <-done:
+				t.Fatalf("answered: %v", err)
+			default:
+			}
+			if ok, _ := provedByRound(t, m); ok {
+				t.Fatal("a round proved the reign")
+			}
+			answer <- result
+			<-sent // it tries again
+		}
+		answer <- nil
+		w.set(func() { w.onSwap = nil })
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		m.net.Heal()
+	})
+}
+
+// A round that began while receipts counted proves nothing if they don't when it is answered.
+func TestRoundThatOutlivesTheRuleProvesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, m, a, b := inQuorum(t)
+		release := make(chan struct{})
+		w.set(func() {
+			w.onSwap = func(registry.Durability) error { <-release; return nil }
+		})
+		a.mute(true)
+		b.mute(true)
+		go create(t.Context(), m.reign, "k", "v") // its receipts will be late
+		time.Sleep(500 * time.Millisecond)
+		m.deny = objectstore.ErrUnavailable
+		read := make(chan error, 1)
+		go func() {
+			_, err := m.reign.Snapshot(t.Context())
+			read <- err
+		}()
+		time.Sleep(700 * time.Millisecond) // the swap is sent
+		a.mute(false)
+		b.mute(false)
+		if err := <-read; err == nil {
+			t.Fatal("proven")
+		}
+		m.deny = nil
+		close(release)
 	})
 }
 

@@ -139,6 +139,9 @@ func (d desk) SetDurability(ctx context.Context, to registry.Durability) error {
 			return err
 		}
 	}
+	if log := w.logged(); to.Mode == registry.ModeObjectStorage && log[len(log)-1].Revision < d.m.st.Snapshot().Revision() {
+		w.t.Errorf("mode %s is recorded with the log at revision %d, acknowledged is %d", to.Mode, log[len(log)-1].Revision, d.m.st.Snapshot().Revision())
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.durability = to.Clone()
