@@ -79,6 +79,7 @@ type modelNode struct {
 	leaseEnd         time.Time
 	changed          chan struct{}
 	promises         int                // answers to PrepareEpoch
+	forgets          bool               // answers to PrepareEpoch without promising
 	leaving          bool               // says that it stops on purpose
 	stuck            bool               // answers no request and sends no heartbeat, as a host that is gone without a word
 	removed          []registry.NodeRef // voters that it was asked to remove, as Primary
@@ -224,6 +225,9 @@ func (c *client) PrepareEpoch(ctx context.Context, r *peerpb.PrepareEpochRequest
 	n := c.n
 	if r.Epoch < n.promised {
 		return nil, status.Errorf(codes.FailedPrecondition, "promised epoch %d", n.promised)
+	}
+	if n.forgets {
+		return &peerpb.PrepareEpochResponse{State: n.stateLocked()}, nil
 	}
 	n.promised = r.Epoch
 	n.promises++

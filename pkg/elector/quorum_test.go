@@ -335,3 +335,23 @@ func TestLateAnswerImprovesTheChoice(t *testing.T) {
 		e.stop(t)
 	})
 }
+
+// A promise counts only if it is of the epoch asked for: this one is of a node whose
+// disk says something else than its answer.
+func TestPromiseOfAnotherEpoch(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bed) {
+		n := b.add("node-1")
+		e := b.elector("e1")
+		b.awaitPrimary(n)
+		conn := e.office.Load().node("node-1")
+		n.set(func() { n.forgets = true })
+		if s, err := conn.askPromise(t.Context(), 7); err == nil {
+			t.Errorf("taken for a promise of epoch 7: %v", s)
+		}
+		n.set(func() { n.forgets = false })
+		if s, err := conn.askPromise(t.Context(), 7); err != nil || s.PromisedEpoch != 7 {
+			t.Errorf("%v, %v", s, err)
+		}
+		e.stop(t)
+	})
+}

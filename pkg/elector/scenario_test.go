@@ -334,3 +334,30 @@ func TestIdleRequests(t *testing.T) {
 		}
 	})
 }
+
+// Nodes that start together are all found within seconds, though one of them reigns
+// before the others have registered, and one that comes after another is, too.
+func TestNodesThatStartTogether(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bed) {
+		n := b.add("node-1")
+		e := b.elector("e1")
+		b.awaitPrimary(n)
+		time.Sleep(time.Minute)
+		b.add("node-2")
+		time.Sleep(defaultDiscoverEvery)
+		for i, id := range []string{"node-3", "node-4", "node-5"} {
+			b.add(id)
+			time.Sleep(3 * time.Second)
+			if i > 0 && len(members(t, e)) != i+3 {
+				t.Errorf("%s isn't found 3 s after it registered", id)
+			}
+			if i == 0 {
+				time.Sleep(defaultDiscoverEvery - 3*time.Second)
+				for len(members(t, e)) != 3 {
+					time.Sleep(100 * time.Millisecond)
+				}
+			}
+		}
+		e.stop(t)
+	})
+}
