@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"pgregory.net/rapid"
 
+	"github.com/netsy-io/netsy/pkg/mvcc"
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
@@ -75,6 +77,34 @@ func TestNothingAgreed(t *testing.T) {
 	}
 	if err := r.applier.Committed(t.Context(), 5, 0); err != nil || r.st.Snapshot().Revision() != 0 {
 		t.Fatal(err, r.st.Snapshot().Revision())
+	}
+}
+
+// TestNeverUnstored: were the Applier told of records that aren't stored, the store would
+// refuse to show them, and watches would hear of nothing. It recovers by itself.
+func TestNeverUnstored(t *testing.T) {
+	r := newNode(t, "r")
+	ctx := t.Context()
+	recs := run(1, 1, 6)
+	if err := r.st.AppendFollowed(ctx, 1, recs[:3]); err != nil {
+		t.Fatal(err)
+	}
+	r.applier.Agreed(3)
+	if err := r.applier.Committed(ctx, 3, 0); err != nil {
+		t.Fatal(err)
+	}
+	r.applier.Stored(ctx, recs[3:])
+	if err := r.applier.Committed(ctx, 6, 0); !errors.Is(err, mvcc.ErrNotStored) {
+		t.Fatal(err)
+	}
+	if r.st.Snapshot().Revision() != 3 || r.hub.Revision() != 3 {
+		t.Fatalf("published %d, hub at %d", r.st.Snapshot().Revision(), r.hub.Revision())
+	}
+	if err := r.st.AppendFollowed(ctx, 1, recs[3:]); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.applier.Committed(ctx, 6, 0); err != nil || r.st.Snapshot().Revision() != 6 || r.st.Snapshot().Len() != 5 || r.hub.Revision() != 6 {
+		t.Fatal(err, r.st.Snapshot().Revision(), r.st.Snapshot().Len(), r.hub.Revision())
 	}
 }
 

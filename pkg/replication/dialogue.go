@@ -62,10 +62,14 @@ func (r *replica) compare(ctx context.Context, tail, last record.Pos) (point, he
 // say sends a message. When the stream has ended, the reason is what comes from it.
 func (r *replica) say(msg *peerpb.FollowRequest) error {
 	err := r.rpc.Send(msg)
-	if errors.Is(err, io.EOF) {
-		_, err = r.rpc.Recv()
+	if !errors.Is(err, io.EOF) {
+		return err
 	}
-	return err
+	for {
+		if _, err := r.recv(); err != nil {
+			return err
+		}
+	}
 }
 
 func message(p record.Pos) *peerpb.Pos {

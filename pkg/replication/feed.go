@@ -144,6 +144,9 @@ func (f *Feed) Send(recs []record.Record) {
 	b := newBatch(recs)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.closed {
+		return
+	}
 	if b.first != f.last+1 {
 		panic(fmt.Sprintf("replication: revision %d was sent after %d", b.first, f.last))
 	}

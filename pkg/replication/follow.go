@@ -163,7 +163,11 @@ func (r *replica) begin(ctx context.Context, agreed record.Pos) error {
 	}
 	r.cfg.Applier.Agreed(agreed.Revision)
 	r.stored = agreed.Revision
-	if err := r.sendReceipt(); err != nil {
+	receipt, err := r.receipt()
+	if err != nil {
+		return err
+	}
+	if err := r.say(receipt); err != nil {
 		return err
 	}
 	r.cfg.Logger.Info("following", "event", "following", "epoch", r.cfg.Epoch, "agreed", agreed)
@@ -327,7 +331,11 @@ func (r *replica) receipts(ctx context.Context) error {
 		case <-r.wakeReceipt:
 		case <-beat.C:
 		}
-		err := r.sendReceipt()
+		receipt, err := r.receipt()
+		if err != nil {
+			return err
+		}
+		err = r.rpc.Send(receipt)
 		if errors.Is(err, io.EOF) {
 			<-ctx.Done() // the stream has ended: receive learns why
 			return context.Cause(ctx)
@@ -335,30 +343,22 @@ func (r *replica) receipts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		r.cfg.Metrics.sentReceipts.Inc()
 		beat.Reset(r.cfg.HeartbeatInterval)
 	}
 }
 
-func (r *replica) sendReceipt() error {
-	receipt, err := r.receipt()
-	if err != nil {
-		return err
-	}
-	r.cfg.Metrics.sentReceipts.Inc()
-	return r.rpc.Send(&peerpb.FollowRequest{Message: &peerpb.FollowRequest_Receipt{Receipt: receipt}})
-}
-
 // receipt says what holds now. What it says of records and rounds is read before the
 // promise is: a round that began after a later promise was made is never answered.
-func (r *replica) receipt() (*peerpb.Receipt, error) {
+func (r *replica) receipt() (*peerpb.FollowRequest, error) {
 	r.mu.Lock()
 	stored, round := r.stored, r.round
 	r.mu.Unlock()
 	if p := r.cfg.Store.ElectionState().Promised; p != r.cfg.Epoch {
 		return nil, &mvcc.PromisedError{Promised: p, Epoch: r.cfg.Epoch}
 	}
-	return &peerpb.Receipt{
+	return &peerpb.FollowRequest{Message: &peerpb.FollowRequest_Receipt{Receipt: &peerpb.Receipt{
 		Incarnation: r.cfg.Self.Incarnation, Epoch: int64(r.cfg.Epoch), Stream: r.id, Revision: int64(stored), Round: round,
 		PublishedRevision: int64(r.cfg.Store.Snapshot().Revision()), NeededRevision: int64(r.cfg.Needed()),
-	}, nil
+	}}}, nil
 }

@@ -33,10 +33,10 @@ func TestDivergence(t *testing.T) {
 	c.awaitPublished(shared)
 	a.abdicate()
 
-	f = b.reign(2) // b alone has this and loses it
+	b.reign(2) // b alone has this and loses it
 	b.write(3)
 	b.abdicate()
-	f = c.reign(3) // c knows nothing of reign 2
+	c.reign(3) // c knows nothing of reign 2
 	c.write(1)
 	c.commit()
 	c.abdicate()
@@ -464,7 +464,12 @@ func TestSilentPrimary(t *testing.T) {
 		r := newNode(t, "r")
 		began := time.Now()
 		l := primary(t, 1, func(s peerpb.Peer_FollowServer, seen func() *peerpb.Receipt) error {
-			for seen() != nil {
+			for n := 0; seen() != nil; n++ {
+				if n == 2 { // the last word, two seconds after the agreement
+					if err := s.Send(appendOf(0, 0)); err != nil {
+						return err
+					}
+				}
 			}
 			return nil
 		})
@@ -472,13 +477,38 @@ func TestSilentPrimary(t *testing.T) {
 		if err := following.ended(); !errors.Is(err, ErrSilent) {
 			t.Error(err)
 		}
-		if d := time.Since(began); d != 3*time.Second {
+		if d := time.Since(began); d != 5*time.Second {
 			t.Errorf("after %v", d)
 		}
 		if why := reason(following.err); why != "silent" {
 			t.Error(why)
 		}
 	})
+}
+
+// TestRefusedAtTheFirstReceipt: what the Primary says as it ends the stream comes through
+// even if the first receipt finds it ended.
+func TestRefusedAtTheFirstReceipt(t *testing.T) {
+	r := newNode(t, "r")
+	l := &link{t: t, window: 16}
+	l.serve = func(_ string, s peerpb.Peer_FollowServer) error {
+		if _, err := s.Recv(); err != nil {
+			return err
+		}
+		if err := s.Send(&peerpb.FollowResponse{Message: &peerpb.FollowResponse_Agreement{Agreement: &peerpb.Agreement{Pos: message(record.Pos{})}}}); err != nil {
+			return err
+		}
+		return status.Error(codes.FailedPrecondition, "over")
+	}
+	l.up = func(m *peerpb.FollowRequest) error {
+		if m.GetReceipt() != nil {
+			l.wg.Wait()
+		}
+		return nil
+	}
+	if err := r.follow(1, l).ended(); status.Code(errors.Unwrap(err)) != codes.FailedPrecondition {
+		t.Error(err)
+	}
 }
 
 // TestUnreachable: errors of the connection come through.

@@ -93,7 +93,7 @@ func (n *node) reign(e record.Epoch) *Feed {
 }
 
 func (n *node) feedConfig(e record.Epoch, end record.Pos) FeedConfig {
-	return FeedConfig{Store: n.st, Self: n.ref(), Epoch: e, End: end, HeartbeatInterval: testInterval, DegradationCount: 2}
+	return FeedConfig{Store: n.st, Self: n.ref(), Epoch: e, End: end, HeartbeatInterval: testInterval, DegradationCount: 500}
 }
 
 func (n *node) abdicate() {
