@@ -28,9 +28,9 @@ func (n *Node) takeLeave() {
 	}
 }
 
-// heardLately: an elector has asked for this node's state not long ago.
+// heardLately: an elector has answered a heartbeat not long ago.
 func (n *Node) heardLately() bool {
-	return time.Since(n.started)-time.Duration(n.asked.Load()) < 3*n.o.HeartbeatInterval
+	return time.Since(n.started)-time.Duration(n.heard.Load()) < 3*n.o.HeartbeatInterval
 }
 
 // alone: no other node is known, so no other will be Primary.

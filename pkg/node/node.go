@@ -40,7 +40,7 @@ type Node struct {
 	peers     pb.PeerServer
 	leaving   chan struct{} // of capacity 1: an elector has heard that this node leaves
 	forwards  gauge         // streams of replicas that forward to this node
-	asked     atomic.Int64  // when an elector last asked for the state: nanoseconds after started
+	heard     atomic.Int64  // when an elector last answered a heartbeat: nanoseconds after started
 
 	meters meters
 
@@ -152,7 +152,7 @@ func (n *Node) registration(st *mvcc.Store) registry.Node {
 	}
 }
 
-// unheardFor is how long no elector has asked for this node's state before the node
+// unheardFor is how long no elector has heard this node before the node
 // looks whether it is still registered: an elector that couldn't reach it may have
 // removed it.
 const unheardFor = 15 * time.Second
@@ -167,11 +167,11 @@ func (n *Node) stayRegistered(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if time.Since(n.started)-time.Duration(n.asked.Load()) < unheardFor {
+		if time.Since(n.started)-time.Duration(n.heard.Load()) < unheardFor {
 			continue
 		}
 		if err := n.registry.RegisterNode(ctx, n.registration(n.mvcc)); err != nil && ctx.Err() == nil {
-			n.log.Warn("no elector asks for this node, and its registration can't be checked", "event", "register_retry", "error", err)
+			n.log.Warn("no elector hears this node, and its registration can't be checked", "event", "register_retry", "error", err)
 		}
 	}
 }

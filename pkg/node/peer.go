@@ -20,7 +20,6 @@ type peerNode struct{ n *Node }
 
 // State reports the node's state as of now.
 func (p peerNode) State() *pb.NodeState {
-	p.n.asked.Store(int64(time.Since(p.n.started)))
 	return p.n.nodeState(p.n.mvcc.ElectionState())
 }
 
@@ -53,8 +52,12 @@ func (p peerNode) ReadLease(epoch record.Epoch, sent time.Time, d time.Duration)
 	}
 }
 
-// LeavingHeard notes that an elector knows.
-func (p peerNode) LeavingHeard() {
+// Answered notes that an elector hears this node, and that it knows that it leaves.
+func (p peerNode) Answered(leaving bool) {
+	p.n.heard.Store(int64(time.Since(p.n.started)))
+	if !leaving {
+		return
+	}
 	select {
 	case p.n.leaving <- struct{}{}:
 	default:

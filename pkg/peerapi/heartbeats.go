@@ -72,7 +72,7 @@ func (h *heartbeats) answered(reply *pb.HeartbeatReply) {
 	if l := reply.Lease; ok && l != nil {
 		h.node.ReadLease(record.Epoch(l.Epoch), sent.at, time.Duration(l.DurationNanos))
 	}
-	if sent.leaving {
-		h.node.LeavingHeard()
+	if ok {
+		h.node.Answered(sent.leaving)
 	}
 }

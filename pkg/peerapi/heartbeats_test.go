@@ -42,7 +42,11 @@ func (n *fakeNode) ClusterState(*pb.ClusterState) {}
 func (n *fakeNode) PrepareEpoch(_ context.Context, e record.Epoch) (*pb.NodeState, error) {
 	return n.prepare(e)
 }
-func (n *fakeNode) LeavingHeard() { n.leavingHeard++ }
+func (n *fakeNode) Answered(leaving bool) {
+	if leaving {
+		n.leavingHeard++
+	}
+}
 
 func (n *fakeNode) ReadLease(epoch record.Epoch, sent time.Time, d time.Duration) {
 	n.leases = append(n.leases, lease{epoch, sent, d})
@@ -144,6 +148,7 @@ func TestLeavingIsHeardOnceAnswered(t *testing.T) {
 		t.Fatal("the answer to a heartbeat that didn't say it")
 	}
 	h.answered(&pb.HeartbeatReply{Seq: said.Seq})
+	h.answered(&pb.HeartbeatReply{Seq: said.Seq}) // again: no heartbeat waits for it
 	if n.leavingHeard != 1 {
 		t.Fatal("not heard")
 	}

@@ -50,8 +50,9 @@ type Node interface {
 	ClusterState(*pb.ClusterState)
 	// ReadLease takes a read lease that runs from when sent was.
 	ReadLease(epoch record.Epoch, sent time.Time, d time.Duration)
-	// LeavingHeard says that an elector has heard that the node is leaving.
-	LeavingHeard()
+	// Answered says that an elector has heard a heartbeat, and whether that one said
+	// that the node is leaving.
+	Answered(leaving bool)
 
 	// The rest is the active Primary's; another node returns primary.ErrNotPrimary.
 

@@ -45,6 +45,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(256, 4, 9),
 		}),
 	}
+	for _, path := range []string{"quorum", "object-storage"} {
+		m.commitSeconds.WithLabelValues(path)
+		m.switches.WithLabelValues(path)
+	}
 	if reg != nil {
 		reg.MustRegister(m.commitSeconds, m.batchWrites, m.batchBytes, m.switches, m.quorum, m.unlogged)
 	}
