@@ -30,11 +30,12 @@ const (
 	badStore     faultKind = "bad-store"
 	joinNode     faultKind = "join-leave"
 	corner       faultKind = "corner-primary"
+	failTwice    faultKind = "fail-twice"
 )
 
 var allKinds = []faultKind{
 	crashNode, crashPrimary, crashElector, restartNode, wipeNode, pauseNode, pauseElector, cutNode, cutPair,
-	cutElector, splitAll, breakCalls, outageOfOne, outageOfAll, badStore, joinNode, corner,
+	cutElector, splitAll, breakCalls, outageOfOne, outageOfAll, badStore, joinNode, corner, failTwice,
 }
 
 // nemesis does one thing after the other to a world. Everything that it does has an
@@ -155,6 +156,8 @@ func (n *nemesis) do(ctx context.Context, k faultKind) {
 		n.joinOrLeave()
 	case corner:
 		n.corner(ctx)
+	case failTwice:
+		n.failTwice(ctx)
 	}
 }
 
@@ -192,6 +195,43 @@ func (n *nemesis) corner(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// failTwice cuts a Primary off until another one reigns, and ends that one the moment
+// the first is back with whatever it had begun: the copies that are left differ most.
+func (n *nemesis) failTwice(ctx context.Context) {
+	p := n.w.primary()
+	if p == nil || len(n.w.nodes) < 2 {
+		return
+	}
+	n.w.note("%s is cut off until another is Primary, which then goes down", p.name)
+	set := func(cut bool) {
+		for _, o := range n.w.machines() {
+			if o != p {
+				n.w.net.sever(p.name, o.name, cut)
+				n.w.net.sever(o.name, p.name, cut)
+			}
+		}
+	}
+	if n.rng.IntN(2) == 0 {
+		n.w.bucket.setOutage(p.name, []outage{outFail, outBlack, outMute}[n.rng.IntN(3)])
+	}
+	set(true)
+	next := p
+	for deadline := time.Now().Add(20 * time.Second); next == p && time.Now().Before(deadline); {
+		if !sleep(ctx, 100*time.Millisecond) {
+			return
+		}
+		if now := n.w.primary(); now != nil {
+			next = now
+		}
+	}
+	sleep(ctx, time.Duration(n.rng.Int64N(int64(4*time.Second))))
+	if next != p {
+		n.down(next, (*machine).crash)
+	}
+	set(false)
+	n.w.bucket.setOutage(p.name, outNone)
 }
 
 // down ends a machine's process and starts it again later.
