@@ -47,11 +47,12 @@ test-diff: ## Compare Netsy with a real etcd, request by request.
 	cd test/etcddiff && go test $(RACE) $(TESTFLAGS) ./...
 
 .PHONY: test-conformance
-test-conformance: ## Run kube-apiserver's own storage suites against Netsy.
+test-conformance: ## Run kube-apiserver's own storage suites against Netsy, and against a replica alone.
 	cd test/conformance && go run .
+	cd test/conformance && go run . -target netsy-replica
 
 .PHONY: test-kubernetes
-test-kubernetes: ## Run a real kube-apiserver on Netsy.
+test-kubernetes: ## Run a real kube-apiserver on Netsy, of one node and of three.
 	cd test/kubernetes && go test -count=1 -timeout 20m $(TESTFLAGS) ./...
 
 .PHONY: lint

@@ -12,9 +12,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,7 +32,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("conformance", flag.ContinueOnError)
-	targetName := flags.String("target", envOr("NETSY_TEST_TARGET", "netsy"), "server under test: netsy or etcd")
+	targetName := flags.String("target", envOr("NETSY_TEST_TARGET", "netsy"), "server under test: "+targetNames())
 	pattern := flags.String("run", "", "run only the tests that match, as in go test -run; then nothing is said of those that didn't run")
 	count := flags.Int("count", 1, "run everything this many times")
 	parallel := flags.Int("p", 2, "test packages that run at once")
@@ -39,7 +42,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	known, ok := targets[*targetName]
 	if !ok {
-		return fmt.Errorf("unknown target %q: use netsy or etcd", *targetName)
+		return fmt.Errorf("unknown target %q: use one of %s", *targetName, targetNames())
 	}
 	work, err := os.MkdirTemp("", "netsy-conformance-")
 	if err != nil {
@@ -64,16 +67,21 @@ func run(ctx context.Context, args []string) error {
 	}
 	started := time.Now()
 	results, testErr := runSuites(ctx, suiteOptions{
-		modfile: modfile, overlay: overlay, server: server, pattern: *pattern, count: *count, parallel: *parallel, verbose: *verbose,
+		modfile: modfile, overlay: overlay, server: server, suites: known.suites, serverArgs: known.args, pattern: *pattern, count: *count, parallel: *parallel, verbose: *verbose,
 	})
-	whole := *pattern == ""
-	verdict := judge(results, known.exceptions, whole)
+	least := known.least
+	if *pattern != "" {
+		least = 0
+	}
+	verdict := judge(results, known.exceptions, least)
 	fmt.Printf("%s: %s in %s\n", *targetName, verdict.summary, time.Since(started).Round(time.Second))
 	if verdict.err == nil && testErr != nil && len(verdict.excepted) == 0 {
 		return fmt.Errorf("every test passed, yet go test failed: %w", testErr)
 	}
 	return errors.Join(verdict.err, ctx.Err())
 }
+
+func targetNames() string { return strings.Join(slices.Sorted(maps.Keys(targets)), ", ") }
 
 func envOr(name, fallback string) string {
 	if v := os.Getenv(name); v != "" {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 )
 
 // suiteTimeout bounds one package's tests: the longest takes about three minutes against etcd
@@ -19,11 +20,15 @@ const suiteTimeout = "20m"
 // maxLine bounds one line of test output; a failed comparison of objects prints long ones.
 const maxLine = 16 << 20
 
-// serverEnv is how package testserver learns which command to run.
-const serverEnv = "NETSY_TEST_SERVER"
+// How package testserver learns which command to run, and with which arguments.
+const (
+	serverEnv     = "NETSY_TEST_SERVER"
+	serverArgsEnv = "NETSY_TEST_SERVER_ARGS"
+)
 
 type suiteOptions struct {
 	modfile, overlay, server, pattern string
+	suites, serverArgs                []string
 	count, parallel                   int
 	verbose                           bool
 }
@@ -36,8 +41,8 @@ func runSuites(ctx context.Context, o suiteOptions) (*results, error) {
 	if o.pattern != "" {
 		args = append(args, "-run", o.pattern)
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, suites...)...)
-	cmd.Env = append(os.Environ(), serverEnv+"="+o.server)
+	cmd := exec.CommandContext(ctx, "go", append(args, o.suites...)...)
+	cmd.Env = append(os.Environ(), serverEnv+"="+o.server, serverArgsEnv+"="+strings.Join(o.serverArgs, " "))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

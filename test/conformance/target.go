@@ -9,13 +9,26 @@ import (
 
 // target is a server that the suites can run against.
 type target struct {
-	dir, pkg   string // package of the server's command, and the directory to build it in
+	dir, pkg   string   // package of the server's command, and the directory to build it in
+	args       []string // of the command
+	suites     []string // packages whose tests run
+	least      int      // how many tests those have
 	exceptions []exception
 }
 
 var targets = map[string]target{
-	"netsy": {dir: "../..", pkg: "./test/devserver", exceptions: netsyExceptions},
-	"etcd":  {dir: ".", pkg: "./etcdserver"},
+	"netsy": {dir: "../..", pkg: "./test/devserver", suites: allSuites, least: allTests, exceptions: netsyExceptions},
+	// All that a client says to a node that isn't the Primary is forwarded, and all that it watches
+	// is what that node follows. The other suites would add little: they test the cache above.
+	"netsy-replica": {
+		dir: "../..", pkg: "./test/devserver", args: []string{"--nodes", "3", "--replica"},
+		suites: etcd3Suites, least: etcd3Tests, exceptions: netsyExceptions,
+	},
+	"netsy-three": {
+		dir: "../..", pkg: "./test/devserver", args: []string{"--nodes", "3"},
+		suites: allSuites, least: allTests, exceptions: netsyExceptions,
+	},
+	"etcd": {dir: ".", pkg: "./etcdserver", suites: allSuites, least: allTests},
 }
 
 // build compiles the server's command to the file out.

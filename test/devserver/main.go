@@ -1,5 +1,5 @@
-// Command devserver runs a development cluster of one node as a server under test, for the test
-// modules beside it: they start it as a process, so that their dependencies and Netsy's don't meet.
+// Command devserver runs a development cluster as a server under test, for the test modules beside
+// it: they start it as a process, so that their dependencies and Netsy's don't meet.
 //
 // Once it serves it prints one line, a JSON object: the client endpoints, and the files of the CA
 // and of a client certificate. It ends when its standard input does.
@@ -25,21 +25,23 @@ import (
 const startTimeout = 30 * time.Second
 
 func main() {
-	var o devcluster.Options
+	o := devcluster.Options{ClusterID: clusterID}
 	flag.StringVar(&o.Dir, "dir", "", "directory that holds everything: objects, certificates, data")
 	profile := flag.String("profile", string(etcdapi.ProfileEtcd), "etcd_api of the cluster")
 	flag.DurationVar(&o.ProgressNotifyInterval, "progress-notify-interval", 0, "interval of periodic watch progress, 0 for the default")
 	level := flag.String("log-level", "info", "level of the log, which goes to standard error")
+	flag.IntVar(&o.Nodes, "nodes", 1, "number of nodes; they acknowledge by quorum from the start")
+	replica := flag.Bool("replica", false, "name the endpoint of one node that isn't the Primary, alone")
 	flag.Parse()
 	o.Profile = etcdapi.Profile(*profile)
 	o.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.LevelFromString(*level), Output: os.Stderr})
-	if err := run(o); err != nil {
+	if err := run(o, *replica); err != nil {
 		fmt.Fprintln(os.Stderr, "devserver:", err)
 		os.Exit(1)
 	}
 }
 
-func run(o devcluster.Options) (err error) {
+func run(o devcluster.Options, replica bool) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	cluster, err := devcluster.Start(ctx, o)
@@ -47,13 +49,23 @@ func run(o devcluster.Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, cluster.Close()) }()
+	endpoints := cluster.Endpoints()
+	if o.Nodes > 1 {
+		primary, err := awaitQuorum(ctx, cluster, o.Nodes)
+		if err != nil {
+			return err
+		}
+		if replica {
+			endpoints = []string{endpoints[(primary+1)%len(endpoints)]}
+		}
+	}
 	ca, cert, key := cluster.CertFiles()
 	ready := struct {
 		Endpoints []string `json:"endpoints"`
 		CA        string   `json:"ca"`
 		Cert      string   `json:"cert"`
 		Key       string   `json:"key"`
-	}{cluster.Endpoints(), ca, cert, key}
+	}{endpoints, ca, cert, key}
 	if err := json.NewEncoder(os.Stdout).Encode(ready); err != nil {
 		return fmt.Errorf("print the ready line: %w", err)
 	}

@@ -8,17 +8,22 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 	"go.etcd.io/etcd/server/v3/embed"
 )
 
-// CommandEnv names the environment variable that holds the path of the server under test.
+// CommandEnv names the environment variable that holds the path of the server under test, ArgsEnv
+// one that holds arguments for it, with spaces between them.
 //
-// The command is run with --dir DIR and --progress-notify-interval DURATION. Once it serves it
+// The command is run with them, --dir DIR and --progress-notify-interval DURATION. Once it serves it
 // prints one line, a JSON object as in readyLine, and it ends when its standard input does.
-const CommandEnv = "NETSY_TEST_SERVER"
+const (
+	CommandEnv = "NETSY_TEST_SERVER"
+	ArgsEnv    = "NETSY_TEST_SERVER_ARGS"
+)
 
 // readyLine is what the command prints: where clients connect, and the files of the certificates
 // they need. Without CA the endpoints are plain text.
@@ -55,7 +60,8 @@ func start(t testing.TB, cfg *embed.Config) readyLine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, "--dir", cfg.Dir, "--progress-notify-interval", cfg.WatchProgressNotifyInterval.String())
+	args := append(strings.Fields(os.Getenv(ArgsEnv)), "--dir", cfg.Dir, "--progress-notify-interval", cfg.WatchProgressNotifyInterval.String())
+	cmd := exec.Command(path, args...)
 	cmd.Stderr = log
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
