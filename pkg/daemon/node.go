@@ -21,6 +21,12 @@ import (
 // kube-apiserver itself keeps with its defaults.
 const compactionWindow = node.DefaultCompactionWindow
 
+// progressInterval is how often a quiet watch is told the revision, if it asked to be. It is what
+// kubeadm sets for etcd, whose own default of 10 minutes is longer than kube-apiserver keeps history:
+// a watch of something that rarely changes would resume, after a node went away, at a revision that
+// is compacted, and its cache would have to be read anew.
+const progressInterval = 5 * time.Second
+
 // RunNode runs a data node, and with withElector an elector beside it in the same
 // process, until ctx ends or it can't go on.
 func RunNode(ctx context.Context, p *config.Process, withElector bool, log hclog.Logger) (err error) {
@@ -78,7 +84,7 @@ func (d *process) newNode(ctx context.Context, members node.MembersFunc) (*node.
 		Quorum:           d.Cluster.Replication.Quorum, QuorumTimeout: d.Cluster.Replication.QuorumTimeout,
 		FlushBytes:         d.Cluster.Replication.ChunkBuffer.ThresholdSizeMB << 20,
 		FlushAge:           time.Duration(d.Cluster.Replication.ChunkBuffer.ThresholdAgeMinutes) * time.Minute,
-		CompactionInterval: interval, CompactionWindow: compactionWindow,
+		CompactionInterval: interval, CompactionWindow: compactionWindow, ProgressInterval: progressInterval,
 		Members: members,
 		Logger:  d.log, Metrics: d.metrics,
 	})
