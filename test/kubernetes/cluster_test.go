@@ -95,6 +95,11 @@ func (c *cluster) finish(t *testing.T, dir string, explained []harness.Explained
 		}
 		t.Errorf("kube-apiserver: %s", line)
 	}
+	anew, err := harness.Count(c.api.LogPath, "Terminating all watchers from cacher")
+	if err != nil {
+		t.Error(err)
+	}
+	t.Logf("kube-apiserver began %d of its watch caches anew", anew)
 	if keep := os.Getenv("NETSY_TEST_LOGS"); keep != "" {
 		keepLogs(t, dir, filepath.Join(keep, strings.ReplaceAll(t.Name(), "/", "_")))
 	} else if t.Failed() {

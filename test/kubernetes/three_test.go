@@ -76,7 +76,7 @@ func (c *cluster) killLeader(t *testing.T, w *witness) {
 func (c *cluster) pauseLeader(t *testing.T, w *witness) {
 	t.Helper()
 	leader, began := c.leader(t), time.Now()
-	check(t, leader.Pause())
+	check(t, c.store.Pause(t.Context(), leader))
 	var others []*harness.Member
 	for _, m := range c.store.Nodes {
 		if m != leader {
@@ -87,7 +87,7 @@ func (c *cluster) pauseLeader(t *testing.T, w *witness) {
 	check(t, err)
 	t.Logf("another Primary after %s", time.Since(began).Round(time.Millisecond))
 	time.Sleep(time.Until(began.Add(pausedFor))) // that it lasts is what is tested
-	check(t, leader.Resume())
+	check(t, c.store.Resume(leader))
 	c.recovers(t, w, "a pause of the Primary")
 	check(t, leader.Ready(t.Context()))
 }

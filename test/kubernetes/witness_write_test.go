@@ -15,21 +15,22 @@ const (
 	requestTimeout = 15 * time.Second      // of one request, which an outage may take
 )
 
-// write creates objects, changes every second, and deletes every fourth.
+// write creates objects, changes every second, and deletes every fourth, until the context ends. It
+// gives up no request for that, for kube-apiserver would log it.
 func (w *witness) write(ctx context.Context, writer string) {
 	for i := 0; ctx.Err() == nil; i++ {
 		name := fmt.Sprintf("%s-%06d", writer, i)
-		o := w.put(ctx, name, "1", func(ctx context.Context) (*corev1.ConfigMap, error) {
+		o := w.put(name, "1", func(ctx context.Context) (*corev1.ConfigMap, error) {
 			return w.maps.Create(ctx, configMap(name, "1"), metav1.CreateOptions{})
 		})
 		if o != nil && i%2 == 1 {
-			w.put(ctx, name, "2", func(ctx context.Context) (*corev1.ConfigMap, error) {
+			w.put(name, "2", func(ctx context.Context) (*corev1.ConfigMap, error) {
 				o.Data["value"] = "2"
 				return w.maps.Update(ctx, o, metav1.UpdateOptions{})
 			})
 		}
 		if o != nil && i%4 == 3 {
-			w.remove(ctx, name)
+			w.remove(name)
 		}
 		select {
 		case <-ctx.Done():
@@ -38,8 +39,8 @@ func (w *witness) write(ctx context.Context, writer string) {
 	}
 }
 
-func (w *witness) put(ctx context.Context, name, value string, do func(context.Context) (*corev1.ConfigMap, error)) *corev1.ConfigMap {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+func (w *witness) put(name, value string, do func(context.Context) (*corev1.ConfigMap, error)) *corev1.ConfigMap {
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
 	o, err := do(ctx)
 	w.mu.Lock()
@@ -55,8 +56,8 @@ func (w *witness) put(ctx context.Context, name, value string, do func(context.C
 	return o
 }
 
-func (w *witness) remove(ctx context.Context, name string) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+func (w *witness) remove(name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
 	err := w.maps.Delete(ctx, name, metav1.DeleteOptions{})
 	w.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"os"
 	"regexp"
+	"strings"
 )
 
 // Explained is a line of kube-apiserver's log that is no sign of a fault in the store.
@@ -38,6 +39,12 @@ func LogProblems(path string, explained []Explained) (unexplained []string, all 
 		}
 	}
 	return unexplained, all, lines.Err()
+}
+
+// Count returns how often a text is in a log.
+func Count(path, text string) (n int, err error) {
+	log, err := os.ReadFile(path)
+	return strings.Count(string(log), text), err
 }
 
 func isExplained(line string, explained []Explained) bool {

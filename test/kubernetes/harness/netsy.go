@@ -42,6 +42,7 @@ func newNetsy(ctx context.Context, b Binaries, dir, etcdAPI string, shape Shape)
 	s := &Store{
 		CA:   filepath.Join(n.certs, "ca.crt"),
 		Cert: filepath.Join(n.certs, "client-kube-apiserver.crt"), Key: filepath.Join(n.certs, "client-kube-apiserver.key"),
+		lock: filepath.Join(objects, "~lock"),
 	}
 	for i := range shape.Nodes {
 		node, endpoint, err := n.node(fmt.Sprintf("node-%d", i+1))

@@ -83,11 +83,8 @@ func (p *Process) Kill() error {
 	return nil
 }
 
-// Pause stops the process where it is, as a machine that hangs, until Resume.
-func (p *Process) Pause() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
-
-// Resume lets a paused process go on.
-func (p *Process) Resume() error { return p.cmd.Process.Signal(syscall.SIGCONT) }
+// Signal sends a signal to the process, which must be running.
+func (p *Process) Signal(signal os.Signal) error { return p.cmd.Process.Signal(signal) }
 
 // terminated tells whether a process ended by SIGTERM.
 func terminated(err error) bool {

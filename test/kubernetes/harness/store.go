@@ -24,6 +24,8 @@ type Store struct {
 	Endpoints       []string // one a node
 	CA, Cert, Key   string   // files; CA is empty for plain text
 	Nodes, Electors []*Member
+
+	lock string // of the directory that stands for object storage; "" if there is none
 }
 
 // NewStore returns a store in dir. etcdAPI is Netsy's setting of that name.
