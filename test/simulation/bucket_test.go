@@ -94,7 +94,7 @@ func (b *bucket) setOutage(name string, o outage) {
 func (b *bucket) mend() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.rates = storeRates{}
+	b.rates, b.delay.Odd = storeRates{}, 0
 	clear(b.outages)
 }
 

@@ -138,10 +138,11 @@ func (n *network) sever(from, to string, cut bool) {
 	n.change(func() { n.cut[link{from, to}] = cut })
 }
 
-// mend removes all cuts and lets everybody go.
+// mend removes all cuts and odd delays, and lets everybody go.
 func (n *network) mend() {
 	n.change(func() {
 		clear(n.cut)
+		n.delay.Odd = 0
 		for _, p := range n.parties {
 			p.held = false
 		}

@@ -200,6 +200,9 @@ func (w *world) heal() {
 // minute; late writes may start one or the other anew for a minute.
 const recoverWithin = 3 * time.Minute
 
+// settled is longer than anything that a client gave up can still be under way.
+const settled = 20 * time.Second
+
 // recover sees the cluster become whole: every node takes a write, everything
 // acknowledged comes to every node, into the object log and to every watch. It
 // returns the last revision, and up to where each node has shown to have come.
@@ -223,6 +226,7 @@ func (w *world) recover(stop context.CancelFunc, users *sync.WaitGroup) (end int
 	w.eachMember(write)
 	stop() // the clients, which had to go on meanwhile
 	users.Wait()
+	sleep(context.Background(), settled)
 	w.eachMember(write) // after everything that clients did
 	w.eachMember(func(m *machine) {
 		step("a node lags", func(ctx context.Context) (err error) {
