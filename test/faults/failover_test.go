@@ -3,11 +3,9 @@
 package faults
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -39,80 +37,67 @@ func TestFailover(t *testing.T) {
 		{"SIGTERM of the Primary", c.stop},
 	} {
 		var gaps []time.Duration
+		var lost int
 		for i := range *runs {
 			active := c.awaitActive()
-			gap := m.gap(fmt.Sprintf("%s/%d", way.name, i), active, func() { way.end(active) })
-			gaps = append(gaps, gap)
-			t.Logf("%s, run %d: %v", way.name, i+1, gap.Round(time.Millisecond))
+			gap, failed := m.gap(fmt.Sprintf("%s/%d", way.name, i), active, func() { way.end(active) })
+			gaps, lost = append(gaps, gap), lost+failed
+			t.Logf("%s, run %d: %v, %d writes failed", way.name, i+1, gap.Round(time.Millisecond), failed)
 			c.start(active)
 			c.awaitVoters()
 		}
-		rows = append(rows, row(way.name, gaps))
+		rows = append(rows, row(way.name, gaps, lost))
 	}
-	t.Logf("no write acknowledged for, in %d runs each\n%-24s %8s %8s %8s %8s\n%s", *runs, "", "min", "median", "p90", "max", strings.Join(rows, "\n"))
+	t.Logf("no write acknowledged for, in %d runs each\n%-24s %8s %8s %8s %8s %8s\n%s", *runs, "", "min", "median", "p90", "max", "failed", strings.Join(rows, "\n"))
 }
 
-func row(name string, gaps []time.Duration) string {
+func row(name string, gaps []time.Duration, failed int) string {
 	slices.Sort(gaps)
 	at := func(q float64) time.Duration { return gaps[int(q*float64(len(gaps)-1)+0.5)].Round(time.Millisecond) }
-	return fmt.Sprintf("%-24s %8v %8v %8v %8v", name, at(0), at(0.5), at(0.9), at(1))
+	return fmt.Sprintf("%-24s %8v %8v %8v %8v %8d", name, at(0), at(0.5), at(0.9), at(1), failed)
 }
 
-// meter finds the time without acknowledged writes.
+// meter has clients write through every node and finds the time without an answer.
 type meter struct {
 	c *cluster
 	h *check.History
 }
 
-// gap has clients write through every node but the one that is to go, ends that, and
-// returns the time from then until the first write was acknowledged that began after.
-func (m *meter) gap(name, victim string, end func()) time.Duration {
+// gap ends the victim while clients write through the other nodes, and returns the
+// longest time from just before that until they are served again in which no write was
+// acknowledged, and how many failed.
+func (m *meter) gap(name, victim string, end func()) (longest time.Duration, failed int) {
 	m.c.t.Helper()
-	ctx, cancel := context.WithCancel(m.c.ctx)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	var mu sync.Mutex
-	var ended time.Time
-	acked := make(chan time.Duration, 1)
+	var loads []*load.Load
 	for _, id := range m.c.nodes() {
 		if id == victim {
 			continue
 		}
-		for i := range 4 { // some wait while others are answered that they can't
-			r := load.Recorded{Client: m.c.client(id), H: m.h, Name: fmt.Sprintf("%s/%s/%d", name, id, i)}
-			wg.Go(func() {
-				for n := 0; ctx.Err() == nil; n++ {
-					began := time.Now()
-					call, stop := context.WithTimeout(ctx, 20*time.Second)
-					o := r.Write(call, check.Op{Key: fmt.Sprintf("%s/%d", r.Name, n), Value: "x"})
-					stop()
-					mu.Lock()
-					if o.Outcome == check.Done && !ended.IsZero() && began.After(ended) {
-						select {
-						case acked <- time.Since(ended):
-						default:
-						}
-					}
-					mu.Unlock()
-					select {
-					case <-ctx.Done():
-					case <-time.After(10 * time.Millisecond):
-					}
-				}
-			})
-		}
+		l := load.New(m.h, m.c.client(id), name+"/"+id)
+		l.Limit, l.Pace = 20*time.Second, 10*time.Millisecond
+		l.Work = []load.Job{load.Create, load.Create, load.Create, load.Create}
+		l.Start(m.c.t)
+		loads = append(loads, l)
 	}
-	load.More(m.c.t, m.c.ctx, m.h, 50)
-	mu.Lock()
-	ended = time.Now()
-	mu.Unlock()
+	l := loads[0]
+	l.More(m.c.t, m.c.ctx, 50)
+	before := len(m.h.Ops())
 	end()
-	select {
-	case gap := <-acked:
-		return gap
-	case <-time.After(time.Minute):
-		m.c.t.Fatalf("%s: no write was acknowledged within a minute", name)
-		return 0
+	m.c.deposed(victim)
+	l.More(m.c.t, m.c.ctx, 100)
+	for _, l := range loads {
+		l.Stop()
 	}
+	var last time.Duration
+	for _, o := range m.h.Ops()[before-10:] {
+		if o.Outcome != check.Done {
+			failed++
+			continue
+		}
+		if last > 0 {
+			longest = max(longest, o.Return-last)
+		}
+		last = o.Return
+	}
+	return longest, failed
 }
