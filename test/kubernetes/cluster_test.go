@@ -123,11 +123,13 @@ var explainedAlways = []harness.Explained{
 	{Pattern: regexp.MustCompile(`namespaces \\*"kube-system\\*" not found`), Reason: "the first start is still creating it; tried again"},
 	{Pattern: regexp.MustCompile(`"Failed to (watch|list)" err="(failed to list [^:]*: )?Get \\"https://127\.0\.0\.1:\d+/.*(context canceled|connection refused|EOF)"`),
 		Reason: "every test ends with stopping it, and its informers, which ask itself over HTTPS, end with it"},
+	{Pattern: regexp.MustCompile(`compact failed: context canceled$`), Reason: "it is stopped in the midst of a compaction, which the next start makes up for"},
 }
 
 // explainedOutage are errors while the store is away. None of them may say that data is wrong.
 var explainedOutage = []harness.Explained{
 	{Pattern: regexp.MustCompile(`connection refused|connection reset|transport is closing|error reading from server`), Reason: "the store's port is closed"},
+	{Pattern: regexp.MustCompile(`keepalive ping failed to receive ACK|context deadline exceeded|unable to return a response in the time allotted`), Reason: "a node was asked that hung"},
 	{Pattern: regexp.MustCompile(`(?i)http: Handler timeout|post-timeout activity`), Reason: "the client gave up on a request that waited for the store"},
 	{Pattern: regexp.MustCompile(`etcdserver: (no leader|leader changed|request timed out(, possibly due to previous leader failure)?)("|$)`),
 		Reason: "no Primary just then: whoever asked is told that it failed, and tries again"},
