@@ -33,7 +33,7 @@ func (l load) creates(ctx context.Context, s *server, prefix string) (result, er
 	var wg sync.WaitGroup
 	begin := time.Now()
 	for i := range l.clients {
-		conn, err := s.dial()
+		conn, err := s.dial(i)
 		if err != nil {
 			cancel(err)
 			break

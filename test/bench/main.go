@@ -2,32 +2,37 @@
 // disk, TLS on both, interleaved, servers in processes of their own.
 //
 //	go run . -clients 64 -duration 5s -rounds 3
+//	go run . -members 3 -clients 512
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"text/tabwriter"
 	"time"
 )
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == etcdArg {
-		exit(serveEtcd(os.Args[2]))
+		members, err := strconv.Atoi(os.Args[3])
+		exit(errors.Join(err, serveEtcd(os.Args[2], members)))
 	}
 	clients := flag.Int("clients", 64, "concurrent clients, each with a connection of its own")
 	size := flag.Int("value", 1024, "bytes of each value")
 	duration := flag.Duration("duration", 5*time.Second, "length of a measurement")
+	members := flag.Int("members", 1, "members of each cluster; Netsy acknowledges by quorum from three on")
 	rounds := flag.Int("rounds", 3, "measurements of each server, interleaved")
 	dir := flag.String("dir", "", "where the servers keep their data (default: a temporary directory)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	exit(run(ctx, *dir, load{clients: *clients, value: make([]byte, *size), duration: *duration}, *rounds))
+	exit(run(ctx, *dir, *members, load{clients: *clients, value: make([]byte, *size), duration: *duration}, *rounds))
 }
 
 func exit(err error) {
@@ -38,7 +43,7 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-func run(ctx context.Context, dir string, l load, rounds int) error {
+func run(ctx context.Context, dir string, members int, l load, rounds int) error {
 	if dir == "" {
 		tmp, err := os.MkdirTemp("", "netsy-bench")
 		if err != nil {
@@ -47,7 +52,7 @@ func run(ctx context.Context, dir string, l load, rounds int) error {
 		defer os.RemoveAll(tmp)
 		dir = tmp
 	}
-	servers, err := startAll(ctx, dir)
+	servers, err := startAll(ctx, dir, members)
 	defer stopAll(servers)
 	if err != nil {
 		return err

@@ -11,10 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 
 	"go.etcd.io/etcd/client/pkg/v3/transport"
-	"go.etcd.io/etcd/server/v3/embed"
-	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 )
@@ -37,8 +36,9 @@ type server struct {
 	stdin io.Closer
 }
 
-// startAll starts etcd, which the others are compared with, and Netsy.
-func startAll(ctx context.Context, dir string) ([]*server, error) {
+// startAll starts etcd, which the others are compared with, and Netsy, each with so
+// many members, which share one process.
+func startAll(ctx context.Context, dir string, members int) ([]*server, error) {
 	netsy := filepath.Join(dir, "devserver")
 	build := exec.CommandContext(ctx, "go", "build", "-o", netsy, "./test/devserver")
 	build.Dir, build.Stderr = "../..", os.Stderr
@@ -49,11 +49,11 @@ func startAll(ctx context.Context, dir string) ([]*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	etcd, err := start("etcd", exec.Command(self, etcdArg, filepath.Join(dir, "etcd")))
+	etcd, err := start("etcd", exec.Command(self, etcdArg, filepath.Join(dir, "etcd"), strconv.Itoa(members)))
 	if err != nil {
 		return nil, err
 	}
-	n, err := start("netsy", exec.Command(netsy, "-dir", filepath.Join(dir, "netsy"), "-log-level", "warn"))
+	n, err := start("netsy", exec.Command(netsy, "-dir", filepath.Join(dir, "netsy"), "-log-level", "warn", "-nodes", strconv.Itoa(members)))
 	if err != nil {
 		return []*server{etcd}, err
 	}
@@ -96,47 +96,15 @@ func stopAll(servers []*server) {
 	}
 }
 
-func (s *server) dial() (*grpc.ClientConn, error) {
+// dial connects the i-th client; clients are spread over the members.
+func (s *server) dial(i int) (*grpc.ClientConn, error) {
 	cfg, err := transport.TLSInfo{TrustedCAFile: s.CA, CertFile: s.Cert, KeyFile: s.Key}.ClientConfig()
 	if err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(s.Endpoints[0])
+	u, err := url.Parse(s.Endpoints[i%len(s.Endpoints)])
 	if err != nil {
 		return nil, err
 	}
 	return grpc.NewClient(u.Host, grpc.WithTransportCredentials(credentials.NewTLS(cfg)))
-}
-
-// serveEtcd runs a single-member etcd with TLS and its defaults otherwise, until
-// standard input ends.
-func serveEtcd(dir string) error {
-	info, err := transport.SelfCert(zap.NewNop(), filepath.Join(dir, "certs"), []string{"127.0.0.1:0"}, 1)
-	if err != nil {
-		return err
-	}
-	free := []url.URL{{Scheme: "https", Host: "127.0.0.1:0"}}
-	peer := []url.URL{{Scheme: "http", Host: "127.0.0.1:0"}}
-	cfg := embed.NewConfig()
-	cfg.Dir = filepath.Join(dir, "data")
-	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = free, free
-	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = peer, peer
-	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
-	cfg.ClientTLSInfo = info
-	cfg.LogLevel = "error"
-	e, err := embed.StartEtcd(cfg)
-	if err != nil {
-		return err
-	}
-	defer e.Close()
-	<-e.Server.ReadyNotify()
-	ready := access{
-		Endpoints: []string{"https://" + e.Clients[0].Addr().String()},
-		CA:        info.CertFile, Cert: info.CertFile, Key: info.KeyFile,
-	}
-	if err := json.NewEncoder(os.Stdout).Encode(ready); err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return err
 }
