@@ -144,7 +144,7 @@ func (c *Cluster) awaitActive(ctx context.Context) error {
 // StopNode stops the i-th node (from 0) gracefully and waits for it.
 func (c *Cluster) StopNode(i int) error {
 	m := c.nodes[i]
-	close(m.stop)
+	m.end()
 	<-m.stopped
 	return c.Err()
 }
@@ -199,8 +199,15 @@ func (c *Cluster) Err() error {
 	return c.err
 }
 
-// Close stops every part gracefully and waits for it.
+// Close stops every part gracefully and waits for it: the nodes first, which take leave
+// of the elector.
 func (c *Cluster) Close() error {
+	for _, m := range c.nodes {
+		m.end()
+	}
+	for _, m := range c.nodes {
+		<-m.stopped
+	}
 	c.cancel(context.Canceled)
 	c.wg.Wait()
 	return c.Err()

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 
 	"github.com/netsy-io/netsy/pkg/config"
 	"github.com/netsy-io/netsy/pkg/elector"
@@ -25,9 +26,13 @@ type member struct {
 	node         *node.Node
 	client, peer string // host:port
 
-	stop    chan struct{} // closed to stop it alone
+	stop    chan struct{} // closed to stop it alone, by end
+	once    sync.Once
 	stopped chan struct{} // closed when it has ended
 }
+
+// end asks the node to stop, any number of times.
+func (m *member) end() { m.once.Do(func() { close(m.stop) }) }
 
 // run runs the node until it is stopped or ctx ends.
 func (m *member) run(ctx context.Context) error {
