@@ -150,35 +150,17 @@ func (p *preflight) uploadAndSeal(ctx context.Context, w *objectlog.Writer, end 
 	return nil
 }
 
-// uploadBatch bounds what is read from SQLite into memory for one chunk.
-const uploadBatch = 4 << 20
-
 func (p *preflight) upload(ctx context.Context, w *objectlog.Writer, to record.Revision) error {
-	var recs []record.Record
-	size := 0
-	send := func() error {
-		if len(recs) == 0 {
-			return nil
-		}
+	chunks := objectlog.NewCutter(objectlog.ChunkThreshold, func(recs []record.Record) error {
 		chunk, err := w.Append(ctx, recs)
-		if err != nil {
-			return err
+		if err == nil {
+			p.cfg.Store.SetLogged(chunk.First, chunk.Last)
 		}
-		p.cfg.Store.SetLogged(chunk.First, chunk.Last)
-		recs, size = nil, 0
-		return nil
-	}
-	err := p.cfg.Store.Records(ctx, w.Next(), to, func(r *record.Record) error {
-		if size >= uploadBatch && r.Sub == 0 { // a chunk never splits a revision
-			if err := send(); err != nil {
-				return err
-			}
-		}
-		recs, size = append(recs, *r), size+r.Size()
-		return nil
+		return err
 	})
+	err := p.cfg.Store.Records(ctx, w.Next(), to, func(r *record.Record) error { return chunks.Add(*r) })
 	if err != nil {
 		return err
 	}
-	return send()
+	return chunks.Close()
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
-// TestSplit: nothing is lost or moved, no revision is split, no run is empty, and a run
+// TestCutter: nothing is lost or moved, no revision is split, no run is empty, and a run
 // passes the threshold only by its last revision.
-func TestSplit(t *testing.T) {
+func TestCutter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var recs []record.Record
 		rev := record.Revision(1)
@@ -22,7 +22,7 @@ func TestSplit(t *testing.T) {
 		}
 		threshold := rapid.IntRange(1, 40).Draw(t, "threshold")
 		i := 0
-		for part := range Split(recs, threshold) {
+		c := NewCutter(threshold, func(part []record.Record) error {
 			size, before := 0, 0
 			for j := range part {
 				if part[j].Revision != recs[i].Revision || part[j].Sub != recs[i].Sub {
@@ -44,25 +44,18 @@ func TestSplit(t *testing.T) {
 			case before >= threshold:
 				t.Fatalf("%d bytes before the last revision", before)
 			}
+			return nil
+		})
+		for _, r := range recs {
+			if err := c.Add(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
 		}
 		if i != len(recs) {
 			t.Fatalf("%d records of %d", i, len(recs))
 		}
 	})
-}
-
-func TestAppendAllCutsAtRevisions(t *testing.T) {
-	s := newSpy()
-	recs := run(3, 1, 12)
-	for i := range recs {
-		recs[i].Value = make([]byte, ChunkThreshold/4)
-	}
-	infos, err := New(s, Options{}).NewWriter(3, "node-a", 1).AppendAll(t.Context(), recs)
-	if err != nil || len(infos) != 3 {
-		t.Fatalf("%d chunks, %v", len(infos), err)
-	}
-	chunks, _, err := readLog(t.Context(), s, 0)
-	if err != nil || len(revisions(chunks)) != 12 {
-		t.Errorf("%v, %v", revisions(chunks), err)
-	}
 }
