@@ -129,6 +129,8 @@ var explainedAlways = []harness.Explained{
 // explainedOutage are errors while the store is away. None of them may say that data is wrong.
 var explainedOutage = []harness.Explained{
 	{Pattern: regexp.MustCompile(`connection refused|connection reset|transport is closing|error reading from server`), Reason: "the store's port is closed"},
+	{Pattern: regexp.MustCompile(`"Cache consistency check error" err="failed calculating etcd digest: The resourceVersion for the provided list is too old`),
+		Reason: "its check of a watch cache was overtaken by a compaction; a difference is another message, and a panic"},
 	{Pattern: regexp.MustCompile(`keepalive ping failed to receive ACK|context deadline exceeded|unable to return a response in the time allotted`), Reason: "a node was asked that hung"},
 	{Pattern: regexp.MustCompile(`(?i)http: Handler timeout|post-timeout activity`), Reason: "the client gave up on a request that waited for the store"},
 	{Pattern: regexp.MustCompile(`etcdserver: (no leader|leader changed|request timed out(, possibly due to previous leader failure)?)("|$)`),
