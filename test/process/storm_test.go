@@ -33,6 +33,9 @@ var stormMembers = []string{"node-1", "node-2", "elector-1", "elector-2"}
 func TestStorm(t *testing.T) {
 	t.Parallel()
 	s := &storm{cluster: newCluster(t), rnd: random(t), procs: map[string]*proc.Proc{}, paused: map[string]bool{}, h: check.NewHistory()}
+	// All in object storage: any disk may be deleted at any moment. test/faults does this
+	// to clusters that acknowledge by receipts.
+	s.writeConfig(func(cfg map[string]any) { cfg["replication"] = map[string]any{"quorum": 0} })
 	ctx := t.Context()
 	s.follow()
 	for _, id := range stormMembers {
