@@ -138,7 +138,6 @@ func (c *committer) receiptsDue() (time.Time, bool) {
 // fallBack begins the way back to the object-storage path.
 func (c *committer) fallBack(why string) {
 	c.falling = true
-	c.r.rule.Store(nil) // no more rounds
 	c.r.cfg.Metrics.switches.WithLabelValues("object-storage").Inc()
 	c.r.cfg.Logger.Warn("falling back to object storage", "event", "path_switch", "path", "object-storage", "reason", why,
 		"unlogged_bytes", c.unloggedB, "in_flight", len(c.inFlight))
@@ -158,6 +157,7 @@ func (c *committer) swap(ctx context.Context, d registry.Durability) {
 	c.swapping = true
 	if d.Mode != registry.ModeQuorum {
 		c.ledger.ignoreReceipts()
+		c.r.rule.Store(nil)
 		c.falling = false
 	}
 	c.r.goFunc(func(context.Context) {
