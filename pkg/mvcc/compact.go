@@ -37,6 +37,9 @@ func (s *Store) Compact(ctx context.Context, rev record.Revision) error {
 		return nil
 	})
 	if err == nil {
+		s.publishMu.Lock()
+		s.announceLocked()
+		s.publishMu.Unlock()
 		s.pins.dropBelow(rev)
 		s.purger.wake()
 	}

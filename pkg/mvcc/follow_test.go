@@ -276,6 +276,42 @@ func TestAwaitPublished(t *testing.T) {
 	})
 }
 
+func TestAwaitCompacted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := copyOf(t, reign(1, 1, 9))
+		publishAt(t, s, 9)
+		woken := make([]chan error, 8)
+		for rev := range woken {
+			woken[rev] = make(chan error, 1)
+			go func() { woken[rev] <- s.AwaitCompacted(t.Context(), record.Revision(rev)) }()
+		}
+		for _, compacted := range []record.Revision{3, 4, 7} {
+			if err := s.Compact(t.Context(), compacted); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			for rev := range woken {
+				if got := len(woken[rev]) == 1; got != (record.Revision(rev) <= compacted) {
+					t.Errorf("compacted to %d: revision %d is awaited: %v", compacted, rev, !got)
+				}
+			}
+		}
+		for rev := range woken {
+			if err := <-woken[rev]; err != nil {
+				t.Error(err)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.AwaitCompacted(ctx, 8); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 const followCrashEnv = "NETSY_MVCC_FOLLOW_CRASH_DIR"
 
 // TestFollowCrashChild is not a test: it is the process that TestKilledWhileFollowing

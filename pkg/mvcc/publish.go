@@ -24,18 +24,33 @@ func (s *Store) Publish(sn *Snapshot) error {
 	}
 	s.published.Store(sn)
 	s.metrics.observePublished(sn)
+	s.announceLocked()
+	return nil
+}
+
+// announceLocked wakes who awaits a publication or compaction. It needs publishMu.
+func (s *Store) announceLocked() {
 	if s.publication != nil {
 		close(s.publication)
 		s.publication = nil
 	}
-	return nil
 }
 
 // AwaitPublished returns once the published revision is rev or later, or ctx ends.
 func (s *Store) AwaitPublished(ctx context.Context, rev record.Revision) error {
-	for s.Snapshot().rev < rev {
+	return s.await(ctx, func() bool { return s.Snapshot().rev >= rev })
+}
+
+// AwaitCompacted returns once the compaction revision is rev or later, or ctx ends.
+func (s *Store) AwaitCompacted(ctx context.Context, rev record.Revision) error {
+	return s.await(ctx, func() bool { return s.CompactRevision() >= rev })
+}
+
+// await returns once something announced made reached true, or ctx ends.
+func (s *Store) await(ctx context.Context, reached func() bool) error {
+	for !reached() {
 		s.publishMu.Lock()
-		if s.Snapshot().rev >= rev {
+		if reached() {
 			s.publishMu.Unlock()
 			return nil
 		}

@@ -50,11 +50,17 @@ func (r *remote) await(ctx context.Context, rev record.Revision) error {
 	if r.store.Snapshot().Revision() >= rev {
 		return nil
 	}
+	return r.while(ctx, func(ctx context.Context) error { return r.store.AwaitPublished(ctx, rev) })
+}
+
+// while runs a wait that ends early, with primary.ErrNotPrimary, when this node doesn't
+// follow this Primary any more.
+func (r *remote) while(ctx context.Context, f func(context.Context) error) error {
 	wait, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := make(chan struct{})
 	gone := make(chan struct{})
-	go func() { // ends with await
+	go func() { // ends with while
 		defer close(gone)
 		select {
 		case <-r.done:
@@ -62,7 +68,7 @@ func (r *remote) await(ctx context.Context, rev record.Revision) error {
 		case <-stop:
 		}
 	}()
-	err := r.store.AwaitPublished(wait, rev)
+	err := f(wait)
 	close(stop)
 	<-gone
 	if err != nil && ctx.Err() == nil {
@@ -101,4 +107,14 @@ func (r *remote) DeleteRange(ctx context.Context, req *pb.DeleteRangeRequest) (*
 		r.seen(ctx, resp.GetHeader().GetRevision())
 	}
 	return resp, err
+}
+
+// Compact forwards a compaction. Who compacted through this node finds it here, as with
+// a write.
+func (r *remote) Compact(ctx context.Context, rev record.Revision) error {
+	err := r.Client.Compact(ctx, rev)
+	if err == nil {
+		_ = r.while(ctx, func(ctx context.Context) error { return r.store.AwaitCompacted(ctx, rev) })
+	}
+	return err
 }
