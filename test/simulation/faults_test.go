@@ -43,7 +43,6 @@ var allKinds = []faultKind{
 type nemesis struct {
 	w     *world
 	rng   *rand.Rand
-	calm  time.Time // when what it broke last is whole again
 	wiped time.Time // when it last took a disk away
 	ends  []ending
 }

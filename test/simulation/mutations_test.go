@@ -80,7 +80,7 @@ var faultLine = regexp.MustCompile(`(?m)fault: .*|^panic: .*|^fatal error: .*`)
 func mutant(t *testing.T, bin string, flags []string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), mutantTimeout)
 	defer cancel()
-	c := exec.CommandContext(ctx, bin, append([]string{"-test.run", "^TestSwarm$"}, flags...)...)
+	c := exec.CommandContext(ctx, bin, append([]string{"-test.run", "^TestSwarm$", "-test.timeout", "0", "-disks", diskDir(t)}, flags...)...)
 	c.Dir = t.TempDir()
 	out, err := c.CombinedOutput()
 	var exit *exec.ExitError
@@ -97,7 +97,7 @@ func mutant(t *testing.T, bin string, flags []string) string {
 }
 
 // mutantTimeout is far beyond what any patch asks for.
-const mutantTimeout = 10 * time.Minute
+const mutantTimeout = 30 * time.Minute
 
 // copyTree copies the module as it is in the working tree.
 func copyTree(t *testing.T) string {

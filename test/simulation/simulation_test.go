@@ -31,6 +31,7 @@ var (
 	nodes    = flag.Int("nodes", 0, "number of nodes in every world; 0: as the seed says")
 	quorum   = flag.String("quorum", "", "quorum of every world; empty: as the seed says")
 	kinds    = flag.String("kinds", "", "kinds of faults in every world, separated by commas, or none; empty: as the seed says")
+	disks    = flag.String("disks", "", "directory of the nodes' disks; empty: in memory, where that can be had")
 	goOn     = flag.Bool("go-on", false, "go on after a seed that failed")
 	verbose  = flag.Bool("trace", false, "keep the processes' logs at level debug")
 )
@@ -180,13 +181,16 @@ func again(seed uint64) string {
 // diskDir is where the nodes' disks are: in memory where that is possible, as nobody
 // cuts the power here and every fsync would be waited for in real time.
 func diskDir(t *testing.T) string {
-	if runtime.GOOS == "linux" {
-		if dir, err := os.MkdirTemp("/dev/shm", "netsy-simulation-"); err == nil {
-			t.Cleanup(func() { os.RemoveAll(dir) })
-			return dir
-		}
+	in := *disks
+	if in == "" && runtime.GOOS == "linux" {
+		in = "/dev/shm"
 	}
-	return t.TempDir()
+	dir, err := os.MkdirTemp(in, "netsy-simulation-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // tail keeps the end of what is written to it.
