@@ -10,8 +10,10 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/netsy-io/netsy/pkg/ask"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/primary"
+	"github.com/netsy-io/netsy/pkg/record"
 )
 
 // Client asks one node, which is thought to be the Primary. The stream is opened at the
@@ -27,7 +29,7 @@ type Client struct {
 	log     hclog.Logger
 	metrics *Metrics
 	queue   chan *call
-	reads   *questions
+	reads   *ask.Shared[record.Revision]
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -40,11 +42,11 @@ var errClosed = errors.New("forward: closed: another node may be Primary")
 func NewClient(peer pb.PeerClient, log hclog.Logger, metrics *Metrics) *Client {
 	c := &Client{peer: peer, log: log, metrics: metrics, queue: make(chan *call, maxWaiting), over: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.reads = newQuestions(c.askReadIndex)
+	c.reads = ask.New(c.askReadIndex)
 	asked := make(chan struct{})
 	go func() { // Close ends it
 		defer close(asked)
-		c.reads.run(c.ctx)
+		c.reads.Run(c.ctx)
 	}()
 	go func() { // Close ends it
 		c.run()

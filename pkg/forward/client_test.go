@@ -23,7 +23,7 @@ func TestClose(t *testing.T) {
 		errs := make([]chan error, 3)
 		for i := range errs {
 			errs[i] = make(chan error, 1)
-			go func() { errs[i] <- ask(t.Context(), c, true, i) }()
+			go func() { errs[i] <- asking(t.Context(), c, true, i) }()
 			synctest.Wait()
 		}
 		c.Close()
@@ -32,7 +32,7 @@ func TestClose(t *testing.T) {
 				t.Errorf("call %d: %v, want %v", i, err, want)
 			}
 		}
-		if err := ask(t.Context(), c, true, 3); !errors.Is(err, primary.ErrNotPrimary) {
+		if err := asking(t.Context(), c, true, 3); !errors.Is(err, primary.ErrNotPrimary) {
 			t.Error(err)
 		}
 		if _, err := c.ReadIndex(t.Context()); !errors.Is(err, primary.ErrNotPrimary) {
@@ -52,11 +52,11 @@ func TestCallerLeaves(t *testing.T) {
 		sent, queued := make(chan error, 1), make(chan error, 1)
 		blocked := make(chan error, 1)
 		leaving, leave := context.WithCancel(t.Context())
-		go func() { sent <- ask(leaving, c, true, 0) }()
+		go func() { sent <- asking(leaving, c, true, 0) }()
 		synctest.Wait()
-		go func() { blocked <- ask(t.Context(), c, true, 1) }() // holds the sender up
+		go func() { blocked <- asking(t.Context(), c, true, 1) }() // holds the sender up
 		synctest.Wait()
-		go func() { queued <- ask(leaving, c, true, 2) }()
+		go func() { queued <- asking(leaving, c, true, 2) }()
 		synctest.Wait()
 		leave()
 		for _, ch := range []chan error{sent, queued} {
@@ -85,9 +85,9 @@ func TestTimeoutTravels(t *testing.T) {
 		limited, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		errs := make(chan error, 2)
-		go func() { errs <- ask(limited, c, true, 0) }()
+		go func() { errs <- asking(limited, c, true, 0) }()
 		synctest.Wait()
-		go func() { errs <- ask(t.Context(), c, true, 1) }()
+		go func() { errs <- asking(t.Context(), c, true, 1) }()
 		synctest.Wait()
 		reqs := s.requests()
 		if reqs[0].TimeoutNanos != int64(3*time.Second) || reqs[1].TimeoutNanos != 0 {
@@ -100,7 +100,7 @@ func TestTimeoutTravels(t *testing.T) {
 		if err := <-errs; err != nil {
 			t.Error(err)
 		}
-		if err := ask(limited, c, true, 2); !errors.Is(err, context.DeadlineExceeded) || len(s.requests()) != 2 {
+		if err := asking(limited, c, true, 2); !errors.Is(err, context.DeadlineExceeded) || len(s.requests()) != 2 {
 			t.Error("a call whose time had passed was sent", err)
 		}
 	})
@@ -112,10 +112,10 @@ func TestQueueFull(t *testing.T) {
 		c := newClient(&scriptedPeer{streams: []*scriptedStream{s}})
 		errs := make(chan error, maxWaiting+1)
 		for range maxWaiting + 1 { // one is being sent
-			go func() { errs <- ask(t.Context(), c, true, 0) }()
+			go func() { errs <- asking(t.Context(), c, true, 0) }()
 		}
 		synctest.Wait()
-		if err := ask(t.Context(), c, true, 0); !errors.Is(err, primary.ErrQueueFull) {
+		if err := asking(t.Context(), c, true, 0); !errors.Is(err, primary.ErrQueueFull) {
 			t.Error(err)
 		}
 		c.Close()
@@ -142,7 +142,7 @@ func TestUnaskedAnswerEndsTheStream(t *testing.T) {
 				errs := make([]chan error, 2)
 				for i := range errs {
 					errs[i] = make(chan error, 1)
-					go func() { errs[i] <- ask(t.Context(), c, true, i) }()
+					go func() { errs[i] <- asking(t.Context(), c, true, i) }()
 					synctest.Wait()
 				}
 				s.answer(t, 0)

@@ -21,7 +21,7 @@ func TestMetrics(t *testing.T) {
 		c := newClient(&scriptedPeer{streams: []*scriptedStream{s}})
 		defer c.Close()
 		refused := make(chan error, 1)
-		go func() { refused <- ask(t.Context(), c, true, 0) }()
+		go func() { refused <- asking(t.Context(), c, true, 0) }()
 		synctest.Wait()
 		s.answers <- &pb.ForwardResponse{Id: 1, Answer: &pb.ForwardResponse_Error{Error: encodeError(primary.ErrNoSpace, true)}}
 		<-refused
@@ -29,7 +29,7 @@ func TestMetrics(t *testing.T) {
 		s.answerRead(1, 7)
 		<-done
 		doubt := make(chan error, 1)
-		go func() { doubt <- ask(t.Context(), c, true, 0) }()
+		go func() { doubt <- asking(t.Context(), c, true, 0) }()
 		synctest.Wait()
 		close(s.broken)
 		<-doubt

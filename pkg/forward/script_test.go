@@ -135,7 +135,7 @@ func (s *scriptedStream) answer(t *testing.T, i int) {
 
 // ask sends the i-th request: a write if write is set, otherwise a question. The answer
 // must be its own.
-func ask(ctx context.Context, c *Client, write bool, i int) error {
+func asking(ctx context.Context, c *Client, write bool, i int) error {
 	if !write {
 		id, _, err := c.LeaseGrant(ctx, int64(i+1))
 		if err == nil && id != int64(i+1) {
@@ -180,7 +180,7 @@ func breakAt(t *testing.T, calls, sent, answered, writes int) {
 	errs := make([]chan error, calls)
 	for i := range calls {
 		errs[i] = make(chan error, 1)
-		go func() { errs[i] <- ask(t.Context(), c, bit(writes, i), i) }()
+		go func() { errs[i] <- asking(t.Context(), c, bit(writes, i), i) }()
 		synctest.Wait() // so that they are sent in order
 	}
 	for i := sent - 1; i >= 0; i-- { // answers come in any order
@@ -216,7 +216,7 @@ func worksAgain(t *testing.T, c *Client, next *scriptedStream) {
 	t.Helper()
 	synctest.Wait() // what was queued is refused by then
 	err := make(chan error, 1)
-	go func() { err <- ask(t.Context(), c, true, 8) }()
+	go func() { err <- asking(t.Context(), c, true, 8) }()
 	synctest.Wait()
 	if len(next.requests()) != 1 {
 		t.Fatalf("%d requests on the next stream, want 1", len(next.requests()))
@@ -242,7 +242,7 @@ func TestStreamNotOpened(t *testing.T) {
 				defer c.Close()
 				errs, begin := make(chan error, 2), time.Now()
 				for i := range 2 {
-					go func() { errs <- ask(t.Context(), c, true, i) }()
+					go func() { errs <- asking(t.Context(), c, true, i) }()
 					if s.silent {
 						synctest.Wait()
 					}

@@ -168,7 +168,7 @@ func TestManyCallers(t *testing.T) {
 	var g sync.WaitGroup
 	for i := range callers {
 		g.Go(func() {
-			if err := ask(t.Context(), c, true, i); err != nil {
+			if err := asking(t.Context(), c, true, i); err != nil {
 				t.Error(err)
 			}
 		})
@@ -190,14 +190,14 @@ func TestNotPrimary(t *testing.T) {
 	})
 	c := dial(t, s.addr)
 	for i := range 3 {
-		if err := ask(t.Context(), c, i%2 == 0, i); !errors.Is(err, primary.ErrNotPrimary) || errors.Is(err, primary.ErrUnknownOutcome) {
+		if err := asking(t.Context(), c, i%2 == 0, i); !errors.Is(err, primary.ErrNotPrimary) || errors.Is(err, primary.ErrUnknownOutcome) {
 			t.Fatal(err)
 		}
 	}
 	mu.Lock()
 	reign = &fakePrimary{}
 	mu.Unlock()
-	if err := ask(t.Context(), c, true, 1); err != nil {
+	if err := asking(t.Context(), c, true, 1); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -228,7 +228,7 @@ func TestServerKilled(t *testing.T) {
 	s := serveAt(t, "127.0.0.1:0", reigning(p))
 	c := dial(t, s.addr)
 	write, read := make(chan error, 1), make(chan error, 1)
-	go func() { write <- ask(t.Context(), c, true, 0) }()
+	go func() { write <- asking(t.Context(), c, true, 0) }()
 	<-began
 	go func() { _, err := c.ReadIndex(t.Context()); read <- err }()
 	<-began
@@ -244,12 +244,12 @@ func TestServerKilled(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := ask(t.Context(), c, true, 0); !errors.Is(err, primary.ErrNotPrimary) || errors.Is(err, primary.ErrUnknownOutcome) {
+	if err := asking(t.Context(), c, true, 0); !errors.Is(err, primary.ErrNotPrimary) || errors.Is(err, primary.ErrUnknownOutcome) {
 		t.Errorf("nobody listens, so nothing was sent: %v", err)
 	}
 	serveAt(t, s.addr, reigning(&fakePrimary{}))
 	for { // gRPC connects again in its own time
-		err := ask(t.Context(), c, true, 0)
+		err := asking(t.Context(), c, true, 0)
 		if err == nil {
 			return
 		}
@@ -266,7 +266,7 @@ func TestRefusedStream(t *testing.T) {
 		func(any, grpc.ServerStream, *grpc.StreamServerInfo, grpc.StreamHandler) error {
 			return errors.New("no")
 		}))
-	if err := ask(t.Context(), dial(t, s.addr), true, 0); !errors.Is(err, primary.ErrNotPrimary) || errors.Is(err, primary.ErrUnknownOutcome) {
+	if err := asking(t.Context(), dial(t, s.addr), true, 0); !errors.Is(err, primary.ErrNotPrimary) || errors.Is(err, primary.ErrUnknownOutcome) {
 		t.Fatal(err)
 	}
 }
@@ -282,7 +282,7 @@ func TestTimeoutEndsTheWork(t *testing.T) {
 	c := dial(t, serveAt(t, "127.0.0.1:0", reigning(p)).addr)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	err := ask(ctx, c, true, 0)
+	err := asking(ctx, c, true, 0)
 	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, primary.ErrUnknownOutcome) { // whichever is first
 		t.Fatal(err)
 	}
@@ -303,7 +303,7 @@ func TestServerReadsNoMoreThanItServes(t *testing.T) {
 	var g sync.WaitGroup
 	for i := range maxServed + 500 {
 		g.Go(func() {
-			if err := ask(t.Context(), c, true, i); err != nil {
+			if err := asking(t.Context(), c, true, i); err != nil {
 				t.Error(err)
 			}
 		})
@@ -332,10 +332,10 @@ func TestTooLargeResponse(t *testing.T) {
 	}}
 	s := serveAt(t, "127.0.0.1:0", reigning(p))
 	c := dial(t, s.addr)
-	if err := ask(t.Context(), c, true, MaxMessageBytes); !errors.Is(err, primary.ErrUnknownOutcome) {
+	if err := asking(t.Context(), c, true, MaxMessageBytes); !errors.Is(err, primary.ErrUnknownOutcome) {
 		t.Fatal(err)
 	}
-	if err := ask(t.Context(), c, true, 0); err != nil {
+	if err := asking(t.Context(), c, true, 0); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -349,7 +349,7 @@ func TestTooLargeResponse(t *testing.T) {
 func TestSendFails(t *testing.T) {
 	s := serveAt(t, "127.0.0.1:0", reigning(&fakePrimary{}), grpc.MaxSendMsgSize(1))
 	c := dial(t, s.addr)
-	if err := ask(t.Context(), c, true, 0); !errors.Is(err, primary.ErrUnknownOutcome) {
+	if err := asking(t.Context(), c, true, 0); !errors.Is(err, primary.ErrUnknownOutcome) {
 		t.Fatal(err)
 	}
 	if err := <-s.ended; err == nil {

@@ -16,6 +16,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/netsy-io/netsy/pkg/ask"
 	"github.com/netsy-io/netsy/pkg/lease"
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	"github.com/netsy-io/netsy/pkg/objectlog"
@@ -108,7 +109,7 @@ type Reign struct {
 	cfg    Config
 	leases *lease.Expirer
 	lease  leaseSlot
-	proof  *confirmer
+	proof  *ask.Shared[struct{}]
 
 	feed *replication.Feed
 
@@ -170,7 +171,7 @@ func start(ctx context.Context, cfg Config) (*Reign, error) {
 		requests: make(chan request),
 		over:     make(chan struct{}),
 	}
-	r.proof = newConfirmer(r.askOffice)
+	r.proof = ask.New(func(ctx context.Context) (struct{}, error) { return struct{}{}, r.askOffice(ctx) })
 	r.ctx, r.cancel = context.WithCancelCause(context.Background())
 	r.leases = lease.NewExpirer(time.Now(), r.expire, lease.WithLogger(cfg.Logger.Named("lease")), lease.WithMetrics(cfg.Metrics.leases))
 	if r.feed, err = replication.NewFeed(ctx, replication.FeedConfig{
@@ -216,7 +217,7 @@ func (r *Reign) open(w *mvcc.Working) error {
 func (r *Reign) run(working *mvcc.Working, c *committer) {
 	r.goFunc(func(ctx context.Context) { r.sequence(ctx, working) })
 	r.goFunc(func(ctx context.Context) { r.cancel(c.run(ctx)) })
-	r.goFunc(r.proof.run)
+	r.goFunc(r.proof.Run)
 	r.goFunc(func(ctx context.Context) { r.leases.Run(ctx) })
 	if r.cfg.CompactionInterval > 0 {
 		r.goFunc(r.compactByItself)
@@ -262,7 +263,7 @@ func (r *Reign) Drain(ctx context.Context) error {
 	r.draining.Store(true)
 	err := r.answerAll(ctx)
 	if err == nil {
-		_, err = r.ask(ctx, registry.NodeRef{})
+		_, err = r.request(ctx, registry.NodeRef{})
 	}
 	r.Stop(ErrStopped)
 	return err
@@ -273,15 +274,15 @@ func (r *Reign) RemoveVoter(ctx context.Context, ref registry.NodeRef) error {
 	if ref.IsZero() || ref == r.cfg.Self {
 		return fmt.Errorf("primary: %v can't be removed from the voters here", ref)
 	}
-	over, err := r.ask(ctx, ref)
+	over, err := r.request(ctx, ref)
 	if over {
 		return ErrNotPrimary
 	}
 	return err
 }
 
-// ask hands the committer a request and waits for its answer. over: the reign ended first.
-func (r *Reign) ask(ctx context.Context, remove registry.NodeRef) (over bool, err error) {
+// request hands the committer a request and waits for its answer. over: the reign ended first.
+func (r *Reign) request(ctx context.Context, remove registry.NodeRef) (over bool, err error) {
 	q := request{remove: remove, done: make(chan error, 1)}
 	select {
 	case r.requests <- q:
@@ -341,7 +342,8 @@ func (r *Reign) Confirm(ctx context.Context) error {
 	if r.ctx.Err() != nil {
 		return ErrNotPrimary
 	}
-	return r.proof.confirm(ctx, r.over)
+	_, err := r.proof.Answer(ctx, r.over, ErrNotPrimary)
+	return err
 }
 
 // askOffice proves the reign by a round of the voters while receipts may acknowledge,
