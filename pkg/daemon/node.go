@@ -45,13 +45,19 @@ func RunNode(ctx context.Context, p *config.Process, withElector bool, log hclog
 		return errors.Join(err, closeAll(health))
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return n.Run(ctx) })
+	// The elector goes last: the node takes leave of it, and it finds the next Primary.
+	electing, endElecting := context.WithCancel(context.WithoutCancel(ctx))
+	defer endElecting()
+	g.Go(func() error {
+		defer endElecting()
+		return n.Run(ctx)
+	})
 	g.Go(func() error { return serveHTTP(ctx, health[0], n.HealthHandler()) })
 	g.Go(func() error { return d.watchCertificates(ctx) })
 	if withElector {
 		// The data directory is locked, so no other process lives under this name:
 		// after a crash the office needn't be waited for.
-		g.Go(func() error { return d.runElector(ctx, "node-"+p.NodeID+"/"+n.Incarnation(), true) })
+		g.Go(func() error { return d.runElector(electing, "node-"+p.NodeID+"/"+n.Incarnation(), true) })
 	}
 	return g.Wait()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -83,6 +84,10 @@ func (s *WatchServer) Watch(g pb.Watch_WatchServer) error {
 	}
 }
 
+// refusalPause holds back the refusal of a watch: kube-apiserver opens it again at once,
+// hundreds of times over, and pauses for nothing but this.
+const refusalPause = 500 * time.Millisecond
+
 // leader refuses clients that require a leader while there is none; for those that
 // are served, the channel is closed when it is lost. It is nil, which never
 // happens, for clients that don't require one.
@@ -94,6 +99,7 @@ func (s *WatchServer) leader(ctx context.Context) (<-chan struct{}, error) {
 	lost := s.o.Leader.Lost()
 	select {
 	case <-lost:
+		pause(ctx, refusalPause)
 		return nil, rpctypes.ErrGRPCNoLeader
 	default:
 		return lost, nil // there is one, or it may be back before anybody minds
