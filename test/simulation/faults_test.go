@@ -31,11 +31,12 @@ const (
 	joinNode     faultKind = "join-leave"
 	corner       faultKind = "corner-primary"
 	failTwice    faultKind = "fail-twice"
+	deafen       faultKind = "deafen"
 )
 
 var allKinds = []faultKind{
 	crashNode, crashPrimary, crashElector, restartNode, wipeNode, pauseNode, pauseElector, cutNode, cutPair,
-	cutElector, splitAll, breakCalls, outageOfOne, outageOfAll, badStore, joinNode, corner, failTwice,
+	cutElector, splitAll, breakCalls, outageOfOne, outageOfAll, badStore, joinNode, corner, failTwice, deafen,
 }
 
 // nemesis does one thing after the other to a world. Everything that it does has an
@@ -157,6 +158,8 @@ func (n *nemesis) do(ctx context.Context, k faultKind) {
 		n.corner(ctx)
 	case failTwice:
 		n.failTwice(ctx)
+	case deafen:
+		n.deafen(ctx)
 	}
 }
 
@@ -231,6 +234,48 @@ func (n *nemesis) failTwice(ctx context.Context) {
 	}
 	set(false)
 	n.w.bucket.setOutage(p.name, outNone)
+}
+
+// deafen cuts the Primary off from the electors and, the moment that one of the other
+// nodes has promised the next epoch, that node from everybody but the Primary: it
+// doesn't learn who is Primary next. The two could go on committing behind the back of
+// the others, were it not for the promise.
+func (n *nemesis) deafen(ctx context.Context) {
+	p := n.w.primary()
+	var others []*machine
+	for _, m := range n.w.nodes {
+		if m != p && m.member.Load() && m.up() {
+			others = append(others, m)
+		}
+	}
+	if p == nil || len(others) < 2 {
+		return
+	}
+	deaf := others[n.rng.IntN(len(others))]
+	n.w.note("%s is cut off, and %s as soon as it has promised", p.name, deaf.name)
+	set := func(a *machine, cut bool, but *machine) {
+		for _, o := range n.w.machines() {
+			if o != a && o != but {
+				n.w.net.sever(a.name, o.name, cut)
+				n.w.net.sever(o.name, a.name, cut)
+			}
+		}
+	}
+	before := deaf.promised()
+	for _, e := range n.w.electors {
+		n.w.net.sever(p.name, e.name, true)
+		n.w.net.sever(e.name, p.name, true)
+	}
+	for deadline := time.Now().Add(10 * time.Second); deaf.promised() <= before && time.Now().Before(deadline); {
+		if !sleep(ctx, time.Millisecond) {
+			break
+		}
+	}
+	set(deaf, true, p)
+	set(p, true, deaf)
+	sleep(ctx, 2*time.Second+time.Duration(n.rng.Int64N(int64(4*time.Second))))
+	set(deaf, false, p)
+	set(p, false, deaf)
 }
 
 // down ends a machine's process and starts it again later.

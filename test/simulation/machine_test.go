@@ -31,6 +31,7 @@ type machine struct {
 	member atomic.Bool     // it is to be up, but for faults
 	lost   map[string]bool // incarnations whose disk is gone
 	life   *life           // nil while down
+	node   atomic.Pointer[node.Node]
 }
 
 // life is a machine that is switched on: it may go through several processes.
@@ -158,6 +159,7 @@ func (m *machine) runNode(ctx context.Context, p *party) error {
 	if err != nil {
 		return fmt.Errorf("starting: %w", err)
 	}
+	m.node.Store(n)
 	if p.guard, err = identity.NewAuthorizer(clusterID, peerapi.Policy, m.w.log.Named(m.name), nil); err != nil {
 		return err
 	}
@@ -167,6 +169,19 @@ func (m *machine) runNode(ctx context.Context, p *party) error {
 		p.serves = true
 	})
 	return n.Run(ctx)
+}
+
+// promised is the epoch that the node has promised; 0 if there is none to ask.
+func (m *machine) promised() int64 {
+	n := m.node.Load()
+	if n == nil {
+		return 0
+	}
+	s, err := n.PeerServer().GetNodeState(context.Background(), &peerpb.GetNodeStateRequest{})
+	if err != nil {
+		return 0
+	}
+	return s.PromisedEpoch
 }
 
 func (m *machine) runElector(ctx context.Context, p *party) error {
