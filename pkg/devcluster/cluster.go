@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,14 +52,14 @@ type Cluster struct {
 	o     Options
 	certs certs
 	store objectstore.Store
-	nodes []*member
 
 	cancel context.CancelCauseFunc
 	ctx    context.Context
 	wg     sync.WaitGroup
 
-	mu  sync.Mutex
-	err error
+	mu    sync.Mutex
+	nodes []*member
+	err   error
 }
 
 // Start starts the cluster and returns once it has an active Primary. ctx bounds
@@ -87,7 +88,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("devcluster: node-%d: %w", i+1, err)
 		}
-		c.nodes = append(c.nodes, m)
+		c.place(i, m)
 	}
 	o.Progress("starting the elector")
 	if err := c.startElector(); err != nil {
@@ -133,7 +134,7 @@ func (c *Cluster) awaitActive(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)()
-	for i, m := range c.nodes {
+	for i, m := range c.members() {
 		if err := m.node.AwaitLeader(ctx); err != nil {
 			return fmt.Errorf("devcluster: %s has no Primary: %w", nodeID(i), errors.Join(err, c.Err()))
 		}
@@ -143,7 +144,7 @@ func (c *Cluster) awaitActive(ctx context.Context) error {
 
 // StopNode stops the i-th node (from 0) gracefully and waits for it.
 func (c *Cluster) StopNode(i int) error {
-	m := c.nodes[i]
+	m := c.members()[i]
 	m.end()
 	<-m.stopped
 	return c.Err()
@@ -155,11 +156,24 @@ func (c *Cluster) StartNode(ctx context.Context, i int) error {
 	if err != nil {
 		return fmt.Errorf("devcluster: %s: %w", nodeID(i), err)
 	}
+	c.place(i, m)
+	return nil
+}
+
+// place makes m the i-th node.
+func (c *Cluster) place(i int, m *member) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if i == len(c.nodes) {
 		c.nodes = append(c.nodes, nil)
 	}
 	c.nodes[i] = m
-	return nil
+}
+
+func (c *Cluster) members() []*member {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.nodes)
 }
 
 // goRun runs f until the cluster ends; its failing ends the cluster.
@@ -202,10 +216,10 @@ func (c *Cluster) Err() error {
 // Close stops every part gracefully and waits for it: the nodes first, which take leave
 // of the elector.
 func (c *Cluster) Close() error {
-	for _, m := range c.nodes {
+	for _, m := range c.members() {
 		m.end()
 	}
-	for _, m := range c.nodes {
+	for _, m := range c.members() {
 		<-m.stopped
 	}
 	c.cancel(context.Canceled)
@@ -216,14 +230,14 @@ func (c *Cluster) Close() error {
 // Endpoints are the client URLs, one a node.
 func (c *Cluster) Endpoints() []string {
 	var out []string
-	for _, m := range c.nodes {
+	for _, m := range c.members() {
 		out = append(out, "https://"+m.client)
 	}
 	return out
 }
 
 // Node returns the i-th node, from 0.
-func (c *Cluster) Node(i int) *node.Node { return c.nodes[i].node }
+func (c *Cluster) Node(i int) *node.Node { return c.members()[i].node }
 
 // Store is the object store that the cluster lives in.
 func (c *Cluster) Store() objectstore.Store { return c.store }

@@ -112,8 +112,9 @@ func TestGoneVoterGoesOverTheBridge(t *testing.T) {
 			t.Error("not deregistered")
 		}
 		b.mu.Lock()
-		if !slices.Equal(n1.removed, gone) {
-			t.Errorf("asked to remove %v, expected %v", n1.removed, gone)
+		// A look may fall between the removal and its answer: asking twice does no harm.
+		if asked := slices.Compact(slices.Clone(n1.removed)); !slices.Equal(asked, gone) {
+			t.Errorf("asked to remove %v, expected %v", asked, gone)
 		}
 		b.mu.Unlock()
 		if d := b.cluster().Durability; !slices.Equal(d.Voters, []registry.NodeRef{n1.ref(), n2.ref()}) {
