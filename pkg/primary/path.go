@@ -102,6 +102,7 @@ func (c *committer) mustFallBack(w registry.Durability, now time.Time) string {
 	case c.leaving != nil:
 		return "the Primary is leaving"
 	case w.Mode != registry.ModeQuorum:
+		c.pause = now.Add(2 * c.r.cfg.QuorumTimeout) // one that comes and goes must not swap cluster.json each time
 		return "too few voters are healthy"
 	case !w.Equal(*c.ledger.rule):
 		if c.settled(w, now) {

@@ -18,9 +18,16 @@ type ReadLease struct {
 
 // leaseHolds is the rule: the lease names this epoch, and less than its duration
 // has passed since the heartbeat was sent. The first instant after it is too late.
-func leaseHolds(l ReadLease, epoch record.Epoch, now time.Time) bool {
-	age := now.Sub(l.Sent)
-	return l.Epoch == epoch && l.Duration > 0 && age >= 0 && age < l.Duration
+//
+// Both clocks must say so: the monotonic one stands still while a machine is suspended,
+// the wall clock may be set back. Each can only end the lease too soon.
+func leaseHolds(l ReadLease, epoch record.Epoch, monotonic, wall time.Duration) bool {
+	return l.Epoch == epoch && l.Duration > 0 && monotonic >= 0 && max(monotonic, wall) < l.Duration
+}
+
+// ages is how long ago sent was, by either clock.
+func ages(sent, now time.Time) (monotonic, wall time.Duration) {
+	return now.Sub(sent), now.Round(0).Sub(sent.Round(0)) // Round(0) takes the monotonic reading away
 }
 
 // leaseSlot holds the newest lease. Renewals come from one heartbeat stream, reads
@@ -41,7 +48,11 @@ func (s *leaseSlot) renew(l ReadLease) {
 
 func (s *leaseSlot) holds(epoch record.Epoch, now time.Time) bool {
 	l := s.p.Load()
-	return l != nil && leaseHolds(*l, epoch, now)
+	if l == nil {
+		return false
+	}
+	monotonic, wall := ages(l.Sent, now)
+	return leaseHolds(*l, epoch, monotonic, wall)
 }
 
 func (s *leaseSlot) drop() { s.p.Store(nil) }

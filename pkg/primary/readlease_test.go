@@ -23,7 +23,8 @@ func TestLeaseHolds(t *testing.T) {
 		{"no duration", ReadLease{Epoch: 3, Sent: sent}, sent, false},
 		{"negative", ReadLease{Epoch: 3, Sent: sent, Duration: -1}, sent, false},
 	} {
-		if got := leaseHolds(c.l, 3, c.now); got != c.want {
+		monotonic, wall := ages(c.l.Sent, c.now)
+		if got := leaseHolds(c.l, 3, monotonic, wall); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
@@ -43,5 +44,23 @@ func TestLeaseSlotKeepsTheNewest(t *testing.T) {
 	s.drop()
 	if s.holds(1, t0.Add(1500*time.Millisecond)) {
 		t.Error("a dropped lease holds")
+	}
+}
+
+// While a machine is suspended only its wall clock goes on; a wall clock that is set
+// back lengthens nothing.
+func TestLeaseEndsByTheFirstClockThatSaysSo(t *testing.T) {
+	l := ReadLease{Epoch: 1, Duration: time.Second}
+	const before, after = time.Second - 1, time.Second
+	for _, c := range []struct {
+		monotonic, wall time.Duration
+		want            bool
+	}{
+		{before, before, true}, {after, before, false}, {before, after, false}, {after, after, false},
+		{before, -time.Hour, true}, {after, -time.Hour, false}, {0, time.Minute, false}, {-1, 0, false},
+	} {
+		if got := leaseHolds(l, 1, c.monotonic, c.wall); got != c.want {
+			t.Errorf("%v and %v ago: %v", c.monotonic, c.wall, got)
+		}
 	}
 }
