@@ -224,11 +224,11 @@ func TestClusterRecover(t *testing.T) {
 	out, err = l.run("lab\n", "recover", "--accept-data-loss")
 	l.wants(out, err, "", "Done: epoch 5")
 	c := l.cluster()
-	if c.Epoch != 5 || !c.Primary.IsZero() || c.Durability.Mode != registry.ModeObjectStorage || len(c.Durability.Voters) != 1 || c.Durability.Voters[0] != l.nodes["n2"].ref {
+	if c.Epoch != 5 || !c.Primary.IsZero() || c.Durability.Mode != registry.ModeQuorum || c.Durability.Quorum != 0 || len(c.Durability.Voters) != 1 || c.Durability.Voters[0] != l.nodes["n2"].ref {
 		t.Errorf("%+v", c)
 	}
 	out, err = l.run("", "recover", "--accept-data-loss", "--yes")
-	l.wants(out, err, `nothing to recover: durability mode is "object-storage"`)
+	l.wants(out, err, `nothing to recover: 1 voters answer and an election needs 1`)
 }
 
 func TestClusterRecoverJSON(t *testing.T) {

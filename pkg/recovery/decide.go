@@ -42,6 +42,11 @@ type Decision struct {
 	Answering []registry.NodeRef // voters that answer, in the incarnation that is a voter
 	Missing   []registry.NodeRef // voters that don't
 
+	// Heirs are the healthy ones of Answering, and Best if it is: what they hold is
+	// what is left. The election after a recovery asks all of them, so that none that
+	// holds more is passed over for being slow.
+	Heirs []registry.NodeRef
+
 	Best     registry.NodeRef // of all that answer, whose tail is highest; zero: none answers
 	BestTail record.Pos
 }
@@ -58,6 +63,11 @@ func Decide(d registry.Durability, answers []Answer) Decision {
 		}
 		if dec.Best.IsZero() || dec.BestTail.Less(a.Tail) {
 			dec.Best, dec.BestTail = a.Node, a.Tail
+		}
+	}
+	for _, a := range answers {
+		if a.Health == peerpb.Health_HEALTH_HEALTHY && (a.Node == dec.Best || slices.Contains(d.Voters, a.Node)) {
+			dec.Heirs = append(dec.Heirs, a.Node)
 		}
 	}
 	if d.Mode == registry.ModeQuorum {

@@ -3,6 +3,7 @@ package recovery
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 	"testing"
 
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
@@ -139,5 +140,29 @@ func TestBestTail(t *testing.T) {
 	}
 	if f.Decision.BestTail = (record.Pos{Epoch: 3, Revision: 21}); f.Held().Revision != 21 {
 		t.Error("the survivor's tail doesn't count")
+	}
+}
+
+// Heirs are who is healthy and a voter, or holds the most.
+func TestHeirs(t *testing.T) {
+	d := registry.Durability{Mode: registry.ModeQuorum, Quorum: -1, Voters: []registry.NodeRef{ref(1, "1"), ref(2, "1"), ref(3, "1"), ref(4, "1"), ref(5, "1")}}
+	answer := func(n int, incarnation string, rev record.Revision, h peerpb.Health) Answer {
+		return Answer{Node: ref(n, incarnation), Health: h, PrimaryState: peerpb.PrimaryState_PRIMARY_STATE_REPLICA, Tail: record.Pos{Epoch: 1, Revision: rev}}
+	}
+	const healthy, ill = peerpb.Health_HEALTH_HEALTHY, peerpb.Health_HEALTH_DEGRADED
+	for _, c := range []struct {
+		name    string
+		answers []Answer
+		want    []registry.NodeRef
+	}{
+		{"nobody", nil, nil},
+		{"voters", []Answer{answer(1, "1", 5, healthy), answer(2, "1", 7, healthy)}, []registry.NodeRef{ref(1, "1"), ref(2, "1")}},
+		{"an ill voter", []Answer{answer(1, "1", 5, healthy), answer(2, "1", 7, ill)}, []registry.NodeRef{ref(1, "1")}},
+		{"no voter, but most", []Answer{answer(1, "1", 5, healthy), answer(9, "1", 7, healthy)}, []registry.NodeRef{ref(1, "1"), ref(9, "1")}},
+		{"no voter, and less", []Answer{answer(1, "1", 5, healthy), answer(2, "new", 3, healthy)}, []registry.NodeRef{ref(1, "1")}},
+	} {
+		if got := Decide(d, c.answers).Heirs; !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
 	}
 }

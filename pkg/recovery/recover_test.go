@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/netsy-io/netsy/pkg/elector"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/objectstore/fault"
@@ -88,14 +89,14 @@ func TestRecover(t *testing.T) {
 	}
 	now, err := b.reg.Cluster(t.Context())
 	if err != nil || now.WriteID != c.WriteID || now.Epoch != 5 || !now.Primary.IsZero() || now.Office != f.Cluster.Office ||
-		!now.Durability.Equal(registry.Durability{Mode: registry.ModeObjectStorage, Quorum: -1, Voters: []registry.NodeRef{ref(2, "1")}}) {
+		!now.Durability.Equal(registry.Durability{Mode: registry.ModeQuorum, Quorum: 0, Voters: []registry.NodeRef{ref(2, "1")}}) {
 		t.Errorf("%+v, %v", now, err)
 	}
 	// The lost reign can't swap anything any more.
 	if _, err := b.reg.UpdateAsPrimary(t.Context(), 4, ref(1, "1"), func(*registry.Cluster) error { return nil }); !errors.Is(err, registry.ErrDeposed) {
 		t.Errorf("the lost Primary: %v", err)
 	}
-	if f := b.look(t); f.Decision.Verdict != Unneeded {
+	if f := b.look(t); f.Decision.Verdict != EnoughAnswer {
 		t.Errorf("afterwards: %+v", f.Decision)
 	}
 }
@@ -177,5 +178,30 @@ func TestDamagedRegistration(t *testing.T) {
 	put(t, b.store, registry.NodeKey("n3"), []byte("{"))
 	if f := b.look(t); len(f.Problems) != 1 || len(f.Nodes) != 2 {
 		t.Errorf("%+v", f)
+	}
+}
+
+// The election after a recovery needs every heir: the first to answer is not enough.
+func TestElectionAfterRecoveryAsksEveryHeir(t *testing.T) {
+	for n := 1; n <= 4; n++ {
+		var heirs []registry.NodeRef
+		for i := range n {
+			heirs = append(heirs, ref(i, "1"))
+		}
+		rule := ruleAfter(heirs)
+		for answered := range 1 << n {
+			var who []registry.NodeRef
+			for i := range n {
+				if answered>>i&1 != 0 {
+					who = append(who, heirs[i])
+				}
+			}
+			if got, want := elector.EnoughPromises(rule, who), len(who) == n; got != want {
+				t.Errorf("%d heirs, %v promised: %v", n, who, got)
+			}
+		}
+	}
+	if !elector.EnoughPromises(ruleAfter(nil), []registry.NodeRef{ref(1, "1")}) {
+		t.Error("without heirs any node will do")
 	}
 }
