@@ -75,10 +75,10 @@ func TestSameExpiry(t *testing.T) {
 func newPair(t *testing.T) *session {
 	t.Helper()
 	p := &pairs{t: t}
-	t.Cleanup(p.discard)
 	s, err := p.get(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(p.discard) // after the directories were asked for, so before they are removed
 	return s
 }
