@@ -171,7 +171,7 @@ func (n *Node) await(ctx context.Context, r *primary.Reign) {
 func (n *Node) endReignBelow(epoch record.Epoch) {
 	n.state.update(func(*state) {}) // untilOver looks at the promise
 	if r, _ := n.state.current(); r != nil && r.Epoch() < epoch {
-		r.Stop(primary.ErrDeposed)
+		r.End(primary.ErrDeposed)
 	}
 }
 

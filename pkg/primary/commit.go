@@ -69,7 +69,7 @@ func (c *committer) run(ctx context.Context) error {
 	for _, b := range c.inFlight {
 		b.fail(lostTo(b, err))
 	}
-	c.failRequests()
+	c.failRequests(err)
 	return err
 }
 

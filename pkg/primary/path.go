@@ -32,10 +32,9 @@ type durability struct {
 	candidate registry.Durability // what was wanted when last looked at
 	since     time.Time           // since when
 
-	removed  []registry.NodeRef
-	asked    []request // removals whose answer is due
-	leaving  *request
-	handover error
+	removed []registry.NodeRef
+	asked   []request // removals whose answer is due
+	leaving *request
 }
 
 func newDurability(d registry.Durability) durability {
@@ -219,13 +218,17 @@ func (c *committer) answerRemovals() {
 	}
 }
 
-// failRequests answers those who still wait when the reign ends.
-func (c *committer) failRequests() {
+// failRequests answers those who still wait when the reign ends for err.
+func (c *committer) failRequests(err error) {
 	for _, q := range c.asked {
 		q.done <- ErrNotPrimary
 	}
-	if c.leaving != nil {
-		c.leaving.done <- c.handover
+	switch {
+	case c.leaving == nil:
+	case errors.Is(err, ErrStopped):
+		c.leaving.done <- nil
+	default:
+		c.leaving.done <- err
 	}
 }
 

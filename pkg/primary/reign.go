@@ -251,9 +251,14 @@ func (r *Reign) Err() error { return context.Cause(r.ctx) }
 // Stop ends the reign at once and waits for its goroutines. Proposals that are
 // being committed get ErrUnknownOutcome. cause is what Err will say.
 func (r *Reign) Stop(cause error) {
+	r.End(cause)
+	<-r.over
+}
+
+// End is Stop without waiting.
+func (r *Reign) End(cause error) {
 	r.lease.drop()
 	r.cancel(cause)
-	<-r.over
 }
 
 // Drain hands over: it takes no more proposals, waits until all that were taken are
