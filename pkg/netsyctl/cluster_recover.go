@@ -73,16 +73,15 @@ func runRecover(c *cli.Context) error {
 	done, err := recovery.Recover(c.Context, b.reg, f)
 	switch {
 	case errors.Is(err, registry.ErrConflict):
-		return fmt.Errorf("%w: nothing was done; run the command again to see what changed", err)
+		return fmt.Errorf("%w: somebody else changed it meanwhile; look with netsyctl cluster show, and run the command again if epoch %d goes on", err, f.Cluster.Epoch)
 	case errors.Is(err, registry.ErrUnknownOutcome):
-		return fmt.Errorf("%w: look with netsyctl cluster show: if the mode is still %q, run this command again", err, registry.ModeQuorum)
+		return fmt.Errorf("%w: look with netsyctl cluster show, and run the command again if epoch %d goes on", err, f.Cluster.Epoch)
 	case err != nil:
 		return err
 	case c.String("output") == "json":
 		return showLoss(c, f, &done)
 	}
-	_, err = fmt.Fprintf(c.App.Writer, "\nDone: epoch %d begins in mode %s. The elector now chooses a Primary among the healthy nodes;\nkeep those that answered up until it has.\n",
-		done.Epoch, done.Durability.Mode)
+	_, err = fmt.Fprintf(c.App.Writer, "\nDone: epoch %d begins. The elector now chooses a Primary, once all healthy nodes that answered do so again;\nkeep them up until it has.\n", done.Epoch)
 	return err
 }
 
