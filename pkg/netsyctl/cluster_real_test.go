@@ -101,7 +101,7 @@ func TestRecoverRealCluster(t *testing.T) {
 	}
 	eventually(t, ctx, "recovered", func() error { // the elector may take office meanwhile
 		out, err := cluster("recover", "--accept-data-loss", "--yes")
-		if err == nil && !strings.Contains(out, "Done: epoch ") || err != nil && !strings.Contains(err.Error(), "nothing was done") {
+		if err == nil && !strings.Contains(out, "Done: epoch ") || err != nil && !strings.Contains(err.Error(), "somebody else changed it") {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		return err
