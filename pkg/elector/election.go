@@ -120,7 +120,7 @@ func (o *office) askPrior(ctx context.Context) Step {
 	p.LeasesOver = o.leases.over(time.Now())
 	step := Judge(p)
 	if step == Go {
-		o.leases.cleared = true
+		o.leases.clear()
 	}
 	return step
 }
@@ -210,11 +210,15 @@ func notEnough(what string, d registry.Durability, answers []*peerpb.NodeState, 
 }
 
 // beginReign is the second half of step 2: the epoch goes up and the Primary away,
-// in this office only; the durability rule is carried over as it stands there.
+// in this office only; the durability rule is carried over as it stands there. The
+// first step found all leases over, so the longer ones of earlier electors are
+// forgotten here.
 func (o *office) beginReign(ctx context.Context) (registry.Cluster, error) {
+	over := o.leasesLeft() == 0
 	c, err := o.swap(ctx, func(c *registry.Cluster) {
 		c.Epoch++
 		c.Primary = registry.NodeRef{}
+		c.LeaseTimeout = leaseTimeout(c.LeaseTimeout, o.e.opt.PrimaryPriorTimeout, over)
 	})
 	if err != nil {
 		return c, err

@@ -104,14 +104,15 @@ func (e *Elector) lead(ctx context.Context) error {
 }
 
 // takeOffice is the first thing done with the lock: a write to cluster.json, after
-// which nothing that an earlier elector still has under way can land there. An
-// unknown outcome is settled by doing it again.
+// which nothing that an earlier elector still has under way can land there. It also
+// says how long leases may last from here on, before this one grants any. An unknown outcome is settled by doing it again.
 func (e *Elector) takeOffice(ctx context.Context) (registry.Cluster, error) {
 	for conflicts := 0; ; {
 		c, err := e.reg.EnsureCluster(ctx, e.opt.Quorum)
 		if err == nil {
 			c, err = e.reg.SwapCluster(ctx, c, func(c *registry.Cluster) error {
 				c.Office++
+				c.LeaseTimeout = leaseTimeout(c.LeaseTimeout, e.opt.PrimaryPriorTimeout, false)
 				return nil
 			})
 		}

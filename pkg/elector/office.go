@@ -51,7 +51,7 @@ func newOffice(e *Elector, c registry.Cluster, now time.Time) *office {
 	o := &office{
 		e: e, number: c.Office, wake: make(chan struct{}, 1),
 		list: e.reg.NewNodeList(), cluster: c, nodes: map[string]*conn{},
-		leases: leaseBook{timeout: e.opt.PrimaryPriorTimeout, office: now},
+		leases: leaseBook{own: e.opt.PrimaryPriorTimeout, earlier: c.LeaseTimeout, office: now},
 	}
 	o.rebuild()
 	return o

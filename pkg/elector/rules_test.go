@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/bits"
 	"testing"
-	"time"
 
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/record"
@@ -200,37 +199,5 @@ func TestMayGrantExhaustively(t *testing.T) {
 	}
 	if granted != 3 { // epochs 3, 4 and 5
 		t.Errorf("%d situations grant, expected 3", granted)
-	}
-}
-
-// Whatever order office, grants and looks come in, leases are never said to be over
-// while one may be valid.
-func TestLeaseBookExhaustively(t *testing.T) {
-	const timeout = 3 // seconds; a lease lasts 2 from when it was granted at the latest
-	base := time.Unix(1000, 0)
-	at := func(s int) time.Time { return base.Add(time.Duration(s) * time.Second) }
-	for grants := uint(0); grants < 1<<8; grants++ { // granted in second i, for each set of seconds
-		b := leaseBook{timeout: timeout * time.Second, office: at(0)}
-		end := 2 // an earlier elector's lease, granted just before this one took office
-		for s := range 12 {
-			if s < 8 && grants>>s&1 != 0 {
-				b.granted(at(s))
-				end = s + 2
-			}
-			over := b.over(at(s))
-			if over && s < end {
-				t.Fatalf("grants %b: over at %d, a lease is valid until %d", grants, s, end)
-			}
-			if !over && s >= end+1 {
-				t.Fatalf("grants %b: not over at %d, the last lease ended at %d", grants, s, end)
-			}
-		}
-	}
-	b := leaseBook{timeout: timeout, office: base, cleared: true}
-	if !b.over(base) {
-		t.Error("found to be over, and not over")
-	}
-	if b.granted(base); b.over(base) {
-		t.Error("over with a lease just granted")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
@@ -86,6 +87,10 @@ type Cluster struct {
 	Epoch     record.Epoch
 	Primary   NodeRef // zero while a reign is being prepared
 
+	// LeaseTimeout is longer than any read lease that may still be valid lasts,
+	// whichever elector granted it; 0 if no elector has said so yet.
+	LeaseTimeout time.Duration
+
 	CompactionRevision record.Revision
 	Origin             record.Revision // revision of the bootstrap snapshot; 0: began empty
 	Durability         Durability
@@ -111,6 +116,7 @@ func parseCluster(b []byte, v objectstore.Version, clusterID string) (Cluster, e
 	f.get("write_id", &c.WriteID)
 	f.get("office", &c.Office)
 	f.get("epoch", &c.Epoch)
+	f.optional("lease_timeout_nanos", &c.LeaseTimeout)
 	f.get("compaction_revision", &c.CompactionRevision)
 	f.get("origin", &c.Origin)
 	p := f.child("primary")
@@ -146,6 +152,8 @@ func (c *Cluster) validate() error {
 		return bad("office", "is negative: %d", c.Office)
 	case c.Epoch < 0:
 		return bad("epoch", "is negative: %d", c.Epoch)
+	case c.LeaseTimeout < 0:
+		return bad("lease_timeout_nanos", "is negative: %d", int64(c.LeaseTimeout))
 	case c.CompactionRevision < 0:
 		return bad("compaction_revision", "is negative: %d", c.CompactionRevision)
 	case c.Origin < 0:
@@ -172,6 +180,7 @@ func (c *Cluster) encode() []byte {
 	o.set("write_id", c.WriteID)
 	o.set("office", c.Office)
 	o.set("epoch", c.Epoch)
+	o.set("lease_timeout_nanos", int64(c.LeaseTimeout))
 	o.set("compaction_revision", c.CompactionRevision)
 	o.set("origin", c.Origin)
 	setPrimary(o, c.Primary)

@@ -25,6 +25,7 @@ func TestUpdateAsPrimary(t *testing.T) {
 	}
 	for name, fn := range map[string]func(*Cluster){
 		"epoch": func(c *Cluster) { c.Epoch++ }, "primary": func(c *Cluster) { c.Primary = NodeRef{} }, "office": func(c *Cluster) { c.Office++ },
+		"lease_timeout_nanos": func(c *Cluster) { c.LeaseTimeout++ },
 	} {
 		if _, err := r.UpdateAsPrimary(ctx, 1, me, func(c *Cluster) error { fn(c); return nil }); err == nil {
 			t.Errorf("the Primary changed %s", name)

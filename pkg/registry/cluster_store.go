@@ -62,6 +62,9 @@ func (r *Registry) SwapCluster(ctx context.Context, from Cluster, fn func(*Clust
 	if c.ClusterID != from.ClusterID || c.Origin != from.Origin || c.Seq != from.Seq || c.Epoch < from.Epoch || c.Office < from.Office {
 		return Cluster{}, fmt.Errorf("registry: %s: a change of cluster_id, origin or seq, or of epoch or office backwards, is never right", ClusterKey)
 	}
+	if c.LeaseTimeout < from.LeaseTimeout && c.Epoch == from.Epoch {
+		return Cluster{}, fmt.Errorf("registry: %s: lease_timeout_nanos goes down only with a new epoch, which begins when all leases are over", ClusterKey)
+	}
 	return r.putCluster(ctx, c, objectstore.IfMatch(from.version))
 }
 
@@ -111,8 +114,8 @@ func (r *Registry) UpdateAsPrimary(ctx context.Context, epoch record.Epoch, self
 		if err := fn(c); err != nil {
 			return err
 		}
-		if c.Epoch != before.Epoch || c.Primary != before.Primary || c.Office != before.Office {
-			return fmt.Errorf("registry: %s: office, epoch and primary are the elector's to change", ClusterKey)
+		if c.Epoch != before.Epoch || c.Primary != before.Primary || c.Office != before.Office || c.LeaseTimeout != before.LeaseTimeout {
+			return fmt.Errorf("registry: %s: office, epoch, primary and lease_timeout_nanos are the elector's to change", ClusterKey)
 		}
 		return nil
 	})

@@ -112,6 +112,14 @@ func (f *fields) get(name string, v any) {
 	}
 }
 
+// optional reads a field that documents of earlier versions lack; v stays as it is
+// then. null is no value here either.
+func (f *fields) optional(name string, v any) {
+	if _, ok := f.obj[name]; ok {
+		f.get(name, v)
+	}
+}
+
 func (f *fields) fail(name string, err error) {
 	if f.err == nil {
 		f.err = &DamagedError{Key: f.key, Field: f.path + name, Err: err}
