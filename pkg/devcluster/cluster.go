@@ -42,6 +42,8 @@ type Options struct {
 	// Wrap, if set, stands between the processes and the object store; tests put
 	// faults there.
 	Wrap func(objectstore.Store) objectstore.Store
+	// WrapNode, if set, stands between the i-th node (from 0) alone and the object store.
+	WrapNode func(i int, s objectstore.Store) objectstore.Store
 
 	Logger   hclog.Logger
 	Progress func(string) // told what is being done, for people

@@ -76,10 +76,14 @@ func (c *Cluster) startNode(ctx context.Context, i int) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
+	store := c.store
+	if c.o.WrapNode != nil {
+		store = c.o.WrapNode(i, store)
+	}
 	m := &member{client: client.Addr().String(), peer: peer.Addr().String(), stop: make(chan struct{}), stopped: make(chan struct{})}
 	m.node, err = node.New(ctx, node.Options{
 		ClusterID: c.o.ClusterID, NodeID: id, Version: version.String(),
-		DataDir: filepath.Join(c.o.Dir, id), Store: c.store,
+		DataDir: filepath.Join(c.o.Dir, id), Store: store,
 		Client: client, Peer: peer,
 		AdvertiseClient: []string{"https://" + m.client}, AdvertisePeer: []string{"https://" + m.peer},
 		ClientServer: clientOpts, PeerServer: peerOpts,

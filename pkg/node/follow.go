@@ -50,6 +50,10 @@ func (n *Node) toFollow() (l leadership, address string, ok bool) {
 // followRetry is the pause before a Primary is followed again after the stream to it broke.
 const followRetry = 50 * time.Millisecond
 
+// diskRetry is the pause when it is the local disk that can't be written: each attempt
+// makes the Primary read and send what can't be stored.
+const diskRetry = time.Second
+
 // follow follows l's reign until it is over, as far as this node knows, or ctx ends.
 // It returns an error only if the node can't go on.
 func (n *Node) follow(ctx context.Context, l leadership, address string) error {
@@ -66,7 +70,8 @@ func (n *Node) follow(ctx context.Context, l leadership, address string) error {
 	client, closer, err := n.o.Peers.Dial(ctx, l.primary, address)
 	if err != nil {
 		n.log.Warn("can't connect to the Primary", "event", "follow_failed", "primary", l.primary, "address", address, "error", err)
-		return pauseFor(ctx, followRetry)
+		_ = pauseFor(ctx, followRetry) // whoever called looks whether ctx has ended
+		return nil
 	}
 	defer closer.Close()
 	log := n.log.With("epoch", l.epoch, "primary", l.primary)
@@ -89,7 +94,11 @@ func (n *Node) follow(ctx context.Context, l leadership, address string) error {
 			}
 			log.Log(level, "not following the Primary, trying again", "event", "follow_failed", "error", err)
 		}
-		if pauseFor(ctx, followRetry) != nil {
+		pause := followRetry
+		if errors.Is(err, mvcc.ErrDisk) {
+			pause = diskRetry
+		}
+		if pauseFor(ctx, pause) != nil {
 			return nil
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/netsy-io/netsy/pkg/mvcc"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/primary"
 	"github.com/netsy-io/netsy/pkg/record"
@@ -41,13 +40,15 @@ func (n *Node) named(cs *pb.ClusterState) record.Epoch {
 func (n *Node) govern(ctx, late context.Context) error {
 	for {
 		changed := n.state.Changed()
-		_, _, _, cs := n.state.view()
+		health, _, _, cs := n.state.view()
 		epoch := n.named(cs)
 		es := n.mvcc.ElectionState()
 		if n.fatal() != nil {
 			return n.fatal()
 		}
-		if ctx.Err() == nil && epoch > es.Served && epoch >= es.Promised {
+		// A start that failed before it used its epoch up is tried again once the node is
+		// healthy, which is a change of the state too.
+		if ctx.Err() == nil && epoch > es.Served && epoch >= es.Promised && health == pb.Health_HEALTH_HEALTHY {
 			if err := n.reign(ctx, epoch); err != nil {
 				return err
 			}
@@ -83,7 +84,7 @@ func (n *Node) reign(ctx context.Context, epoch record.Epoch) error {
 			return nil
 		}
 		log.Error("could not become active", "event", "primary_start_failed", "error", err)
-		return n.storeFailed(err)
+		return n.reignFailed(err)
 	}
 	n.state.setRole(pb.PrimaryState_PRIMARY_STATE_ACTIVE, r)
 	log.Info("active Primary", "event", "primary_active", "revision", n.mvcc.Snapshot().Revision())
@@ -94,7 +95,7 @@ func (n *Node) reign(ctx context.Context, epoch record.Epoch) error {
 		return nil
 	}
 	log.Warn("reign ended", "event", "primary_ended", "reason", err)
-	return n.storeFailed(err)
+	return n.reignFailed(err)
 }
 
 // startReign runs the preflight; it is cut short when the epoch is over before it began.
@@ -111,10 +112,14 @@ func (n *Node) startReign(ctx context.Context, epoch record.Epoch) (*primary.Rei
 		Store: n.mvcc, Log: n.objectLog, Hub: n.hub, Office: office{n, epoch},
 		Epoch: epoch, Self: n.ref(),
 		Quorum: n.o.Quorum, QuorumTimeout: n.o.QuorumTimeout, FlushBytes: n.o.FlushBytes, FlushAge: n.o.FlushAge,
+		Alone:             n.alone,
 		HeartbeatInterval: n.o.HeartbeatInterval, DegradationCount: n.o.DegradationCount,
 		CompactionInterval: n.o.CompactionInterval, CompactionWindow: n.o.CompactionWindow,
 		Logger: n.log.Named("primary"), Metrics: n.meters.primary, FeedMetrics: n.meters.replication,
 	})
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+		err = fmt.Errorf("%w: %w", cause, err) // requests that were cut off don't say why
+	}
 	cancel(nil)
 	<-watched
 	return r, err
@@ -211,19 +216,4 @@ func (o office) SetDurability(ctx context.Context, d registry.Durability) error 
 		return nil
 	})
 	return asDeposed(err)
-}
-
-// storeFailed looks at an error for what it says of this node's own disk: a node
-// that can't store is degraded and stays out of elections until it can; one whose
-// store is beyond use must start anew. It returns the latter.
-func (n *Node) storeFailed(err error) error {
-	switch {
-	case errors.Is(err, mvcc.ErrPoisoned), errors.Is(err, mvcc.ErrCorrupt):
-		n.fail(fmt.Errorf("node: the local store can't go on: %w", err))
-		return n.fatal()
-	case errors.Is(err, mvcc.ErrDisk):
-		n.log.Error("the local disk can't be written; stepping back until it can", "event", "store_degraded", "error", err)
-		n.state.setHealth(pb.Health_HEALTH_DEGRADED, err.Error())
-	}
-	return nil
 }

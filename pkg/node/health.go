@@ -22,8 +22,7 @@ func (n *Node) HealthHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { n.answer(w, n.fatal() == nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		health, _, _, _ := n.state.view()
-		n.answer(w, health == pb.Health_HEALTH_HEALTHY && n.state.HasLeader())
+		n.answer(w, n.state.serves() && n.state.HasLeader())
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.o.Metrics, promhttp.HandlerOpts{}))
 	return mux

@@ -309,7 +309,7 @@ func (b backend) Status() etcdapi.Status {
 	}
 	st.DBSize, st.DBSizeInUse = b.n.mvcc.Size()
 	if health != pb.Health_HEALTH_HEALTHY {
-		st.Errors, st.Corrupt = []string{reason}, true
+		st.Errors, st.Corrupt = []string{reason}, !b.n.state.serves()
 	}
 	if st.LeaderID == 0 || !b.n.state.HasLeader() {
 		st.Errors = append(st.Errors, "etcdserver: no leader")

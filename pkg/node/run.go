@@ -44,7 +44,7 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	serve(client, n.o.Client)
 	serve(peer, n.o.Peer)
-	g.Go(func() error { return n.checkDisk(stop) })
+	g.Go(func() error { return n.mendItself(stop) })
 	g.Go(func() error { return n.stayRegistered(stop) })
 	g.Go(func() error {
 		defer stopped()
@@ -151,29 +151,4 @@ func ignoreStopped(err error) error {
 		return nil
 	}
 	return err
-}
-
-// checkDiskEvery is how often a degraded node tries whether it can store again.
-const checkDiskEvery = 2 * time.Second
-
-// checkDisk brings a degraded node back once its disk can be written.
-func (n *Node) checkDisk(ctx context.Context) error {
-	tick := time.NewTicker(checkDiskEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		if health, _, _, _ := n.state.view(); health != pb.Health_HEALTH_DEGRADED {
-			continue
-		}
-		if err := n.mvcc.CheckWritable(ctx); err != nil {
-			n.log.Debug("the local disk still can't be written", "error", err)
-			continue
-		}
-		n.log.Info("the local disk can be written again", "event", "store_recovered")
-		n.state.setHealth(pb.Health_HEALTH_HEALTHY, "")
-	}
 }

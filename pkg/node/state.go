@@ -16,7 +16,8 @@ type state struct {
 	changed chan struct{}
 
 	health  pb.Health
-	reason  string // why it is not healthy
+	reason  string   // why it is not healthy
+	trouble *trouble // why it is degraded and what will mend it; nil if it isn't, or for good
 	role    pb.PrimaryState
 	reign   *primary.Reign // not nil only while role is active or draining
 	remote  *remote        // not nil only while this node follows another's reign
@@ -84,16 +85,52 @@ func (s *state) setRemote(r *remote) {
 func (s *state) setHealth(h pb.Health, reason string) {
 	s.update(func(s *state) {
 		if !s.isStopping() {
-			s.health, s.reason = h, reason
+			s.health, s.reason, s.trouble = h, reason, nil
 		}
 	})
+}
+
+// degrade makes the node unfit to be chosen until what is wrong is mended. It has no
+// effect once the node is stopping. A disk that can't store outweighs object storage.
+func (s *state) degrade(t trouble) {
+	s.update(func(s *state) {
+		if s.isStopping() || s.trouble != nil && s.trouble.with == disk && t.with != disk {
+			return
+		}
+		s.health, s.reason, s.trouble = pb.Health_HEALTH_DEGRADED, t.reason, &t
+	})
+}
+
+// mended makes the node healthy, if t is still all that is wrong with it.
+func (s *state) mended(t *trouble) (ok bool) {
+	s.update(func(s *state) {
+		if ok = s.trouble == t && !s.isStopping(); ok {
+			s.health, s.reason, s.trouble = pb.Health_HEALTH_HEALTHY, "", nil
+		}
+	})
+	return ok
+}
+
+// troubled returns what is wrong with the node and may be mended; nil if nothing is.
+func (s *state) troubled() *trouble {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.trouble
+}
+
+// serves says whether requests can be answered here: a node that can't reach object
+// storage still follows.
+func (s *state) serves() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.health == pb.Health_HEALTH_HEALTHY || s.trouble != nil && s.trouble.with == storage
 }
 
 // stop makes the node unfit to be chosen, for good: it is about to end. It is
 // called once.
 func (s *state) stop() {
 	s.update(func(s *state) {
-		s.health, s.reason = pb.Health_HEALTH_DEGRADED, "the node is stopping"
+		s.health, s.reason, s.trouble = pb.Health_HEALTH_DEGRADED, "the node is stopping", nil
 		close(s.stopping)
 	})
 }

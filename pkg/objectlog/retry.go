@@ -14,9 +14,10 @@ const (
 	// long enough for a throttled bucket, short against an election.
 	firstPause   = 50 * time.Millisecond
 	longestPause = 2 * time.Second
-	// readAttempts bounds how often a read is tried: about ten seconds. Then whoever
-	// asked decides, and may ask again.
+	// readAttempts bounds how often a read is tried, and readPatience for how long where
+	// answers don't come. Then whoever asked decides, and may ask again.
 	readAttempts = 10
+	readPatience = 10 * time.Second
 )
 
 // pause waits before attempt n+1 (n counts from 1), with full jitter so that nodes
@@ -34,12 +35,13 @@ func pause(ctx context.Context, n int) error {
 	}
 }
 
-// retry does a read until it succeeds, fails for good, has been tried attempts times
-// (0 = no bound), or ctx ends.
+// retry does a read until it succeeds, fails for good, has been tried attempts times or
+// for longer than readPatience (attempts 0: no bound), or ctx ends.
 func (l *Log) retry(ctx context.Context, op string, attempts int, fn func() error) error {
+	began := time.Now()
 	for n := 1; ; n++ {
 		err := fn()
-		if err == nil || !objectstore.Retryable(err) || n == attempts || ctx.Err() != nil {
+		if err == nil || !objectstore.Retryable(err) || n == attempts || attempts > 0 && time.Since(began) > readPatience || ctx.Err() != nil {
 			return err
 		}
 		l.metrics.retries.WithLabelValues(op).Inc()

@@ -38,6 +38,7 @@ type committer struct {
 	unlogged  []*batch // not in the object log yet; may be released already
 	unloggedB int      // bytes of unlogged
 	chunk     objectlog.ChunkInfo
+	loggedAt  time.Time // when the object log last took something
 
 	durability
 	storing, logging bool
@@ -150,6 +151,9 @@ func (c *committer) advance(ctx context.Context) error {
 	now := time.Now()
 	c.decide(ctx, now)
 	c.logNext(ctx, now)
+	if err := c.storageAway(now); err != nil {
+		return err
+	}
 	if err := c.finishLeaving(); err != nil {
 		return err
 	}

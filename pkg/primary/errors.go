@@ -29,6 +29,9 @@ var (
 	ErrDeposed = errors.New("primary: deposed")
 	// ErrStopped: the node asked the reign to end.
 	ErrStopped = errors.New("primary: stopped")
+	// ErrStorageAway: object storage hasn't taken what waits for it for too long, as seen
+	// from here.
+	ErrStorageAway = errors.New("primary: object storage can't be reached")
 )
 
 // HigherEpochError says where a starting or active Primary met a later reign.

@@ -49,7 +49,7 @@ func (c *committer) logged(n, bytes int, info objectlog.ChunkInfo, err error) er
 	c.r.full.Store(c.unloggedB >= c.r.cfg.MaxUnlogged)
 	c.r.cfg.Metrics.unlogged.Set(float64(c.unloggedB))
 	c.ledger.logged = info.Last.Revision
-	c.chunk = info
+	c.chunk, c.loggedAt = info, time.Now()
 	c.feed.Logged(info.First, info.Last)
 	c.noteLogged()
 	return nil

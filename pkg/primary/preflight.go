@@ -138,7 +138,7 @@ func (p *preflight) uploadAndSeal(ctx context.Context, w *objectlog.Writer, end 
 		return err
 	}
 	seal := record.EpochStart(w.Next(), p.cfg.Epoch, p.cfg.Self.NodeID, prev, time.Now())
-	chunk, err := w.Append(ctx, []record.Record{seal})
+	chunk, err := appendWithin(ctx, p.cfg.SlotTimeout, w, []record.Record{seal})
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (p *preflight) uploadAndSeal(ctx context.Context, w *objectlog.Writer, end 
 
 func (p *preflight) upload(ctx context.Context, w *objectlog.Writer, to record.Revision) error {
 	chunks := objectlog.NewCutter(objectlog.ChunkThreshold, func(recs []record.Record) error {
-		chunk, err := w.Append(ctx, recs)
+		chunk, err := appendWithin(ctx, uploadPatience*p.cfg.SlotTimeout, w, recs)
 		if err == nil {
 			p.cfg.Store.SetLogged(chunk.First, chunk.Last)
 		}

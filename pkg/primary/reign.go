@@ -61,6 +61,12 @@ type Config struct {
 	FlushAge    time.Duration
 	MaxUnlogged int
 
+	// SlotTimeout is how long a write, or the start, waits for an object log that takes
+	// nothing before the reign ends with ErrStorageAway: another node may do better.
+	SlotTimeout time.Duration
+	// Alone says whether no other node could take over; then the reign goes on. nil: never.
+	Alone func() bool
+
 	// Followers are expected to be heard every HeartbeatInterval, and count as
 	// unhealthy when DegradationCount are missed.
 	HeartbeatInterval time.Duration
@@ -78,6 +84,7 @@ type Config struct {
 // Defaults of Config, those of the cluster file.
 const (
 	defaultQuorumTimeout     = time.Second
+	defaultSlotTimeout       = 10 * time.Second // as long as clients wait
 	defaultFlushBytes        = 4 << 20
 	defaultFlushAge          = time.Minute
 	defaultHeartbeatInterval = time.Second
@@ -89,6 +96,7 @@ const (
 
 func (c *Config) complete() {
 	setDefault(&c.QuorumTimeout, defaultQuorumTimeout)
+	setDefault(&c.SlotTimeout, defaultSlotTimeout)
 	setDefault(&c.FlushBytes, defaultFlushBytes)
 	setDefault(&c.FlushAge, defaultFlushAge)
 	setDefault(&c.MaxUnlogged, defaultMaxUnlogged)
@@ -153,7 +161,7 @@ func start(ctx context.Context, cfg Config) (*Reign, error) {
 		return err
 	})
 	g.Go(func() (err error) {
-		rule, err = cfg.Office.Durability(gctx)
+		rule, err = readRule(gctx, cfg)
 		return err
 	})
 	if err := g.Wait(); err != nil {

@@ -51,6 +51,7 @@ type machine struct {
 	deny   error // what StillPrimary answers instead of the truth
 	reign  *Reign
 	quorum int // as configured
+	alone  bool
 }
 
 func (w *world) machine(id string) *machine {
@@ -93,7 +94,7 @@ func (m *machine) start(ctx context.Context) error {
 func (m *machine) startAt(ctx context.Context, epoch record.Epoch) error {
 	log := objectlog.New(m.net, objectlog.Options{})
 	r, err := Start(ctx, Config{
-		Store: m.st, Log: log, Hub: m.hub, Office: desk{m, epoch}, Epoch: epoch, Self: registry.NodeRef{NodeID: m.id, Incarnation: m.st.Incarnation()}, Quorum: m.quorum, Logger: hclog.NewNullLogger(), Metrics: NewMetrics(nil),
+		Store: m.st, Log: log, Hub: m.hub, Office: desk{m, epoch}, Epoch: epoch, Self: registry.NodeRef{NodeID: m.id, Incarnation: m.st.Incarnation()}, Quorum: m.quorum, Alone: func() bool { return m.alone }, Logger: hclog.NewNullLogger(), Metrics: NewMetrics(nil),
 	})
 	m.reign = r
 	return err
