@@ -113,8 +113,8 @@ func TestLeaseTimeoutExhaustively(t *testing.T) {
 			}
 		}
 	}
-	explore(world{}, 7)
-	if states < 100_000 {
+	explore(world{}, 8)
+	if states < 1_000_000 {
 		t.Errorf("only %d states", states)
 	}
 }
