@@ -37,11 +37,11 @@ const (
 )
 
 func (o *office) attempt(ctx context.Context) (outcome, error) {
+	defer o.openLeases() // also of what an earlier attempt left uncertain, once it is settled
 	if err := o.settle(ctx); err != nil {
 		return failed, err
 	}
 	o.closeLeases()
-	defer o.openLeases()
 	step := o.askPrior(ctx)
 	for left := o.leasesLeft(); step == Wait && left <= o.e.opt.RetryEvery; left = o.leasesLeft() {
 		// Not worth a look at everything again: the moment leases are over it goes on,
