@@ -1,6 +1,7 @@
 package primary
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -143,12 +144,28 @@ func TestStartEndsWhereObjectStorageIsAway(t *testing.T) {
 	}
 }
 
-func TestStartOutlivesOneFailure(t *testing.T) {
+// flaky fails the first few times.
+type flaky struct {
+	desk
+	fails int
+}
+
+func (f *flaky) Durability(ctx context.Context) (registry.Durability, error) {
+	if f.fails--; f.fails >= 0 {
+		return registry.Durability{}, objectstore.ErrUnavailable
+	}
+	return f.desk.Durability(ctx)
+}
+
+func TestRuleIsReadAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newWorld(t).machine("p")
-		m.deny = objectstore.ErrUnavailable
-		go func() { time.Sleep(time.Second); m.deny = nil }()
-		m.mustStart()
+		w := newWorld(t)
+		for fails, want := range map[int]error{3: nil, 1000: objectstore.ErrUnavailable} {
+			cfg := Config{Office: &flaky{desk{w.machine("p"), 0}, fails}, SlotTimeout: defaultSlotTimeout}
+			if d, err := readRule(t.Context(), cfg); !errors.Is(err, want) || err == nil && d.Mode != registry.ModeObjectStorage {
+				t.Fatal(d, err)
+			}
+		}
 	})
 }
 
