@@ -107,11 +107,11 @@ func (n *Node) follow(ctx context.Context, l leadership, address string) error {
 
 // followOnce follows over one stream.
 func (n *Node) followOnce(ctx context.Context, l leadership, client pb.PeerClient) error {
-	done := make(chan struct{})
+	following, over := context.WithCancel(ctx)
 	fwd := forward.NewClient(client, n.log.Named("forward"), n.meters.forward)
 	defer fwd.Close()
 	defer n.state.setRemote(nil)
-	defer close(done)
+	defer over()
 	return replication.Follow(ctx, replication.FollowConfig{
 		Store: n.mvcc, Self: n.ref(), Epoch: l.epoch, Primary: client, Applier: n.applier,
 		Needed: func() record.Revision {
@@ -120,7 +120,7 @@ func (n *Node) followOnce(ctx context.Context, l leadership, client pb.PeerClien
 		},
 		HeartbeatInterval: n.o.HeartbeatInterval, DegradationCount: n.o.DegradationCount,
 		Following: func() {
-			n.state.setRemote(&remote{Client: fwd, store: n.mvcc, done: done})
+			n.state.setRemote(&remote{Client: fwd, store: n.mvcc, following: following})
 		},
 		Logger: n.log.Named("follow"), Metrics: n.meters.replication,
 	})

@@ -16,20 +16,13 @@ import (
 // are forwarded, and reads answered locally once this node has what they must show.
 type remote struct {
 	*forward.Client
-	store *mvcc.Store
-	done  <-chan struct{} // closed when this node follows no more
+	store     *mvcc.Store
+	following context.Context // ends when this node follows no more
 }
 
 var _ etcdapi.Primary = (*remote)(nil)
 
-func (r *remote) over() bool {
-	select {
-	case <-r.done:
-		return true
-	default:
-		return false
-	}
-}
+func (r *remote) over() bool { return r.following.Err() != nil }
 
 // Snapshot asks the Primary how far the committed history has come, and waits until
 // this node has come as far.
@@ -58,19 +51,8 @@ func (r *remote) await(ctx context.Context, rev record.Revision) error {
 func (r *remote) while(ctx context.Context, f func(context.Context) error) error {
 	wait, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stop := make(chan struct{})
-	gone := make(chan struct{})
-	go func() { // ends with while
-		defer close(gone)
-		select {
-		case <-r.done:
-			cancel()
-		case <-stop:
-		}
-	}()
+	defer context.AfterFunc(r.following, cancel)()
 	err := f(wait)
-	close(stop)
-	<-gone
 	if err != nil && ctx.Err() == nil {
 		return primary.ErrNotPrimary
 	}

@@ -92,8 +92,7 @@ func (p *preflight) agreed(ctx context.Context) (record.Revision, error) {
 	if holds, err := p.cfg.Log.Holds(ctx, first, pos); err != nil || !holds {
 		return 0, err
 	}
-	epoch, ok, err := p.cfg.Store.EpochAt(ctx, pos.Revision)
-	if err != nil || !ok || epoch != pos.Epoch {
+	if held, err := p.cfg.Store.PosAt(ctx, pos.Revision); err != nil || held != pos {
 		return 0, err
 	}
 	return pos.Revision, nil
