@@ -68,7 +68,7 @@ func chunkCompression(recs []record.Record) Compression {
 func assemble(h *Header, rest []byte) []byte {
 	head := appendHeader(nil, h)
 	if h.Compression == Zstd {
-		return chunkEncoder().EncodeAll(rest, head)
+		return chunkEncoder.EncodeAll(rest, head)
 	}
 	return append(slices.Grow(head, len(rest)), rest...)
 }

@@ -3,16 +3,21 @@ package datafile
 import (
 	"fmt"
 	"io"
-	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
 
 // chunkEncoder compresses whole chunks. EncodeAll is safe for concurrent use; two at
 // a time are enough for one writer and a command beside it.
-var chunkEncoder = sync.OnceValue(func() *zstd.Encoder {
-	return must(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2)))
-})
+var chunkEncoder = newChunkEncoder()
+
+// newChunkEncoder makes what the encoder otherwise makes at its first use, channels
+// among it: a synctest bubble must not own those of the whole process.
+func newChunkEncoder() *zstd.Encoder {
+	e := must(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2)))
+	e.EncodeAll([]byte{0}, nil)
+	return e
+}
 
 // newStreamEncoder makes an encoder for a snapshot: written once, read by every start.
 // Concurrency 1 means that it runs in its caller's goroutine and needs no stopping.
@@ -20,11 +25,34 @@ func newStreamEncoder(w io.Writer) *zstd.Encoder {
 	return must(zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(1)))
 }
 
-// decoders are reused: each holds tables and windows that cost far more to make than
-// a small chunk costs to decode. They too run in their caller's goroutine.
-var decoders = sync.Pool{New: func() any {
+// idleDecoders bounds the decoders that are kept: each holds tables and windows, up to
+// some 16 MiB, that cost far more to make than a small chunk costs to decode.
+const idleDecoders = 4
+
+// decoders are those that nobody uses. All were made with the package, not in a test's
+// synctest bubble, to which their channels would belong. They run in their caller's
+// goroutine.
+var decoders = func() chan *zstd.Decoder {
+	idle := make(chan *zstd.Decoder, idleDecoders)
+	for range idleDecoders {
+		idle <- newDecoder()
+	}
+	return idle
+}()
+
+func newDecoder() *zstd.Decoder {
 	return must(zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow)))
-}}
+}
+
+// takeDecoder returns an idle decoder, to be put back; or, if none is, one for this use alone.
+func takeDecoder() (d *zstd.Decoder, putBack bool) {
+	select {
+	case d = <-decoders:
+		return d, true
+	default:
+		return newDecoder(), false
+	}
+}
 
 // must is for constructors that fail on invalid options alone, which are constants here.
 func must[T any](v T, err error) T {

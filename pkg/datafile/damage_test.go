@@ -49,7 +49,7 @@ func messages(t *testing.T, file []byte) (out [][]byte) {
 func compressed(t *testing.T, h Header, parts [][]byte) []byte {
 	t.Helper()
 	h.Compression = Zstd
-	return chunkEncoder().EncodeAll(bytes.Join(parts[1:], nil), appendHeader(nil, &h))
+	return chunkEncoder.EncodeAll(bytes.Join(parts[1:], nil), appendHeader(nil, &h))
 }
 
 // TestDamageIsNamed rearranges whole messages, whose own checksums stay right.
@@ -129,10 +129,10 @@ func TestBytesBehindTheEnd(t *testing.T) {
 	h := testHeader(Chunk, Zstd, 6)
 	plain := messages(t, mustEncode(t, testHeader(Chunk, None, 6), testRecords(10)))
 	file := compressed(t, h, plain)
-	empty := chunkEncoder().EncodeAll(nil, nil)
+	empty := chunkEncoder.EncodeAll(nil, nil)
 	skippable := []byte{0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 'x'}
 	for name, tail := range map[string][]byte{
-		"a byte": {0}, "an empty frame": append(empty, 0), "a frame": chunkEncoder().EncodeAll([]byte("more"), nil),
+		"a byte": {0}, "an empty frame": append(empty, 0), "a frame": chunkEncoder.EncodeAll([]byte("more"), nil),
 		"a skippable frame": skippable, "an empty skippable frame": {0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0},
 	} {
 		_, _, _, err := readAll(append(bytes.Clone(file), tail...))

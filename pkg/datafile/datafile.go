@@ -108,6 +108,12 @@ type Header struct {
 	// records' own; in a snapshot, that of its last record.
 	Epoch   record.Epoch
 	ChunkID ChunkID
+
+	// Purged is, in a snapshot, the revision up to which history is reduced to the state
+	// at it: of the records at or below it only each key's newest is there, and no
+	// tombstone; above it all are. It is below the snapshot's last revision. 0: nothing
+	// is reduced.
+	Purged record.Revision
 }
 
 // Tombstone says whether the file is a header alone: the mark that keeps the slot

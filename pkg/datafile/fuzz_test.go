@@ -13,7 +13,7 @@ func FuzzRead(f *testing.F) {
 		if !g.header.Tombstone() {
 			h := g.header
 			h.Compression = Zstd
-			f.Add(chunkEncoder().EncodeAll(nil, appendHeader(nil, &h)))
+			f.Add(chunkEncoder.EncodeAll(nil, appendHeader(nil, &h)))
 		}
 	}
 	for _, c := range []Compression{None, Zstd} {

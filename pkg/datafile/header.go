@@ -5,6 +5,8 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/netsy-io/netsy/pkg/record"
 )
 
 // appendHeader appends h's length prefix and encoding.
@@ -18,6 +20,7 @@ func appendHeader(b []byte, h *Header) []byte {
 	body = appendTime(body, 7, h.CreatedAt)
 	body = appendInt(body, 16, int64(h.Epoch))
 	body = appendBytes(body, 17, string(h.ChunkID))
+	body = appendInt(body, 18, int64(h.Purged))
 	return appendChecked(b, checksum(body), body)
 }
 
@@ -63,6 +66,8 @@ func parseHeader(msg []byte) (Header, error) {
 			h.Epoch = epoch(f.count())
 		case 17:
 			h.ChunkID = ChunkID(f.bytes())
+		case 18:
+			h.Purged = record.Revision(f.count())
 		default:
 			f.unknown()
 		}
@@ -94,6 +99,10 @@ func (h *Header) validate() error {
 		return corrupt(ErrMalformed, "a snapshot without records")
 	case h.RecordsCount == 0 && h.Compression != None:
 		return corrupt(ErrMalformed, "a tombstone with compression %v", h.Compression)
+	case h.Purged < 0:
+		return corrupt(ErrMalformed, "purged_revision is %d", h.Purged)
+	case h.Purged > 0 && h.Kind == Chunk:
+		return corrupt(ErrMalformed, "a chunk with purged_revision %d", h.Purged)
 	case h.Epoch < 0:
 		return corrupt(ErrMalformed, "epoch is %d", h.Epoch)
 	case !utf8.ValidString(h.LeaderID):

@@ -17,14 +17,15 @@ import (
 // bufferSize is what a reader asks its source for at a time.
 const bufferSize = 64 << 10
 
-// Reader reads and verifies one file as a stream. It is not safe for concurrent use, and
-// needs no closing, wherever its user stops.
+// Reader reads and verifies one file as a stream. It is not safe for concurrent use. Who
+// stops before Next has returned an error closes it.
 type Reader struct {
 	header Header
 	order  order
 	src    *bufio.Reader // the file
 	body   *bufio.Reader // what follows the header, decompressed; src itself if it isn't compressed
 	zstd   *zstd.Decoder // nil = not compressed, or given back
+	pooled bool          // zstd is one of decoders
 	frame  *frameReader
 	count  int64
 	crc    uint64
@@ -49,7 +50,7 @@ func newReader(src io.Reader, buffer int) (*Reader, error) {
 	r.order = order{kind: r.header.Kind, header: r.header.Epoch}
 	if r.header.Compression == Zstd {
 		r.frame = &frameReader{src: r.src}
-		r.zstd = decoders.Get().(*zstd.Decoder)
+		r.zstd, r.pooled = takeDecoder()
 		if err := r.zstd.Reset(r.frame); err != nil {
 			return nil, at("header", r.readError(err))
 		}
@@ -266,13 +267,24 @@ func (r *Reader) readError(err error) error {
 	}
 }
 
+// Close gives back what reading needs. It doesn't close the underlying reader; Next
+// fails from now on.
+func (r *Reader) Close() {
+	if r.err == nil {
+		r.err = errors.New("datafile: reader is closed")
+	}
+	r.release()
+}
+
 // release gives the decoder back. Nothing is read after it.
 func (r *Reader) release() {
 	if r.zstd == nil {
 		return
 	}
-	if err := r.zstd.Reset(nil); err == nil {
-		decoders.Put(r.zstd)
+	if r.pooled && r.zstd.Reset(nil) == nil {
+		decoders <- r.zstd
+	} else {
+		r.zstd.Close()
 	}
 	r.zstd = nil
 	r.body = r.src

@@ -322,7 +322,7 @@ func TestRoundThatOutlivesTheRuleProvesNothing(t *testing.T) {
 		b.mute(true)
 		go create(t.Context(), m.reign, "k", "v") // its receipts will be late
 		time.Sleep(500 * time.Millisecond)
-		m.deny = objectstore.ErrUnavailable
+		m.deny(objectstore.ErrUnavailable)
 		read := make(chan error, 1)
 		go func() {
 			_, err := m.reign.Snapshot(t.Context())
@@ -334,15 +334,15 @@ func TestRoundThatOutlivesTheRuleProvesNothing(t *testing.T) {
 		if err := <-read; err == nil {
 			t.Fatal("proven")
 		}
-		m.deny = nil
+		m.deny(nil)
 		close(release)
 	})
 }
 
 // provedByRound reads while cluster.json can't be.
 func provedByRound(t *testing.T, m *machine) (bool, error) {
-	m.deny = objectstore.ErrUnavailable
-	defer func() { m.deny = nil }()
+	m.deny(objectstore.ErrUnavailable)
+	defer m.deny(nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	_, err := m.reign.Snapshot(ctx)

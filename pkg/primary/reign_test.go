@@ -134,7 +134,7 @@ func TestReadsNeedProofOfReign(t *testing.T) {
 	a := w.machine("a")
 	a.mustStart()
 	a.mustCreate("k", "v")
-	w.epoch++ // another reign has begun elsewhere
+	w.set(func() { w.epoch++ }) // another reign has begun elsewhere
 	if _, err := create(t.Context(), a.reign, "k", "x"); err == nil || errors.Is(err, errExists) {
 		t.Fatalf("a failed compare was answered without proof of reign: %v", err)
 	}
@@ -152,12 +152,13 @@ func TestLeaseSparesTheQuestion(t *testing.T) {
 	a := w.machine("a")
 	a.mustStart()
 	a.mustCreate("k", "v")
-	a.deny = errors.New("nobody may ask")
-	if _, _, _, err := a.read(t.Context(), "k"); !errors.Is(err, a.deny) {
+	nobody := errors.New("nobody may ask")
+	a.deny(nobody)
+	if _, _, _, err := a.read(t.Context(), "k"); !errors.Is(err, nobody) {
 		t.Fatal(err)
 	}
 	a.reign.RenewLease(ReadLease{Epoch: w.epoch + 1, Sent: time.Now(), Duration: time.Hour})
-	if _, _, _, err := a.read(t.Context(), "k"); !errors.Is(err, a.deny) {
+	if _, _, _, err := a.read(t.Context(), "k"); !errors.Is(err, nobody) {
 		t.Fatal("another epoch's lease was good enough")
 	}
 	a.reign.RenewLease(ReadLease{Epoch: w.epoch, Sent: time.Now(), Duration: time.Hour})
@@ -202,10 +203,10 @@ func TestStartingPrimaryStopsAtAHigherEpoch(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.machine("a"), w.machine("b")
 	a.mustStart()
-	w.epoch = 5
+	w.set(func() { w.epoch = 5 })
 	b.mustStart() // epoch 6 seals the log
 	a.reign.Stop(ErrStopped)
-	w.epoch = 3 // cluster.json would have told as well
+	w.set(func() { w.epoch = 3 }) // cluster.json would have told as well
 	err := a.startAt(t.Context(), 3)
 	var higher *HigherEpochError
 	if !errors.As(err, &higher) || higher.Seen != 6 || !errors.Is(err, ErrDeposed) {

@@ -48,11 +48,14 @@ type machine struct {
 	net    *fault.Store
 	st     *mvcc.Store
 	hub    *watch.Hub
-	deny   error // what StillPrimary answers instead of the truth
+	denial error // what StillPrimary answers instead of the truth; under w.mu
 	reign  *Reign
 	quorum int // as configured
 	alone  bool
 }
+
+// deny makes StillPrimary answer err instead of the truth, until nil.
+func (m *machine) deny(err error) { m.w.set(func() { m.denial = err }) }
 
 func (w *world) machine(id string) *machine {
 	m := &machine{w: w, id: id, dir: w.t.TempDir(), net: fault.New(w.bucket)}
@@ -87,8 +90,12 @@ func (m *machine) halt() {
 
 // start begins the next epoch on m.
 func (m *machine) start(ctx context.Context) error {
-	m.w.epoch++
-	return m.startAt(ctx, m.w.epoch)
+	var epoch record.Epoch
+	m.w.set(func() {
+		m.w.epoch++
+		epoch = m.w.epoch
+	})
+	return m.startAt(ctx, epoch)
 }
 
 func (m *machine) startAt(ctx context.Context, epoch record.Epoch) error {
@@ -114,8 +121,10 @@ type desk struct {
 }
 
 func (d desk) StillPrimary(context.Context) error {
-	if d.m.deny != nil {
-		return d.m.deny
+	d.m.w.mu.Lock()
+	defer d.m.w.mu.Unlock()
+	if d.m.denial != nil {
+		return d.m.denial
 	}
 	if d.epoch != d.m.w.epoch {
 		return fmt.Errorf("%w: epoch %d is over", ErrDeposed, d.epoch)

@@ -126,18 +126,19 @@ func (Compression) EnumDescriptor() ([]byte, []int) {
 // FileHeader is never compressed. Its crc, as that of every message here, is
 // CRC-64/ECMA over the message's encoding without the crc field.
 type FileHeader struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Crc           uint64                 `protobuf:"varint,1,opt,name=crc,proto3" json:"crc,omitempty"`
-	SchemaVersion uint32                 `protobuf:"varint,2,opt,name=schema_version,json=schemaVersion,proto3" json:"schema_version,omitempty"`
-	Kind          Kind                   `protobuf:"varint,3,opt,name=kind,proto3,enum=netsy.datafile.v1.Kind" json:"kind,omitempty"`
-	Compression   Compression            `protobuf:"varint,4,opt,name=compression,proto3,enum=netsy.datafile.v1.Compression" json:"compression,omitempty"`
-	RecordsCount  int64                  `protobuf:"varint,5,opt,name=records_count,json=recordsCount,proto3" json:"records_count,omitempty"`
-	LeaderId      string                 `protobuf:"bytes,6,opt,name=leader_id,json=leaderId,proto3" json:"leader_id,omitempty"`
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	Epoch         int64                  `protobuf:"varint,16,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	ChunkId       []byte                 `protobuf:"bytes,17,opt,name=chunk_id,json=chunkId,proto3" json:"chunk_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Crc            uint64                 `protobuf:"varint,1,opt,name=crc,proto3" json:"crc,omitempty"`
+	SchemaVersion  uint32                 `protobuf:"varint,2,opt,name=schema_version,json=schemaVersion,proto3" json:"schema_version,omitempty"`
+	Kind           Kind                   `protobuf:"varint,3,opt,name=kind,proto3,enum=netsy.datafile.v1.Kind" json:"kind,omitempty"`
+	Compression    Compression            `protobuf:"varint,4,opt,name=compression,proto3,enum=netsy.datafile.v1.Compression" json:"compression,omitempty"`
+	RecordsCount   int64                  `protobuf:"varint,5,opt,name=records_count,json=recordsCount,proto3" json:"records_count,omitempty"`
+	LeaderId       string                 `protobuf:"bytes,6,opt,name=leader_id,json=leaderId,proto3" json:"leader_id,omitempty"`
+	CreatedAt      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	Epoch          int64                  `protobuf:"varint,16,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	ChunkId        []byte                 `protobuf:"bytes,17,opt,name=chunk_id,json=chunkId,proto3" json:"chunk_id,omitempty"`
+	PurgedRevision int64                  `protobuf:"varint,18,opt,name=purged_revision,json=purgedRevision,proto3" json:"purged_revision,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *FileHeader) Reset() {
@@ -231,6 +232,13 @@ func (x *FileHeader) GetChunkId() []byte {
 		return x.ChunkId
 	}
 	return nil
+}
+
+func (x *FileHeader) GetPurgedRevision() int64 {
+	if x != nil {
+		return x.PurgedRevision
+	}
+	return 0
 }
 
 // Record is one change of one key.
@@ -478,7 +486,7 @@ var File_netsy_datafile_v1_datafile_proto protoreflect.FileDescriptor
 
 const file_netsy_datafile_v1_datafile_proto_rawDesc = "" +
 	"\n" +
-	" netsy/datafile/v1/datafile.proto\x12\x11netsy.datafile.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe2\x02\n" +
+	" netsy/datafile/v1/datafile.proto\x12\x11netsy.datafile.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8b\x03\n" +
 	"\n" +
 	"FileHeader\x12\x10\n" +
 	"\x03crc\x18\x01 \x01(\x04R\x03crc\x12%\n" +
@@ -490,7 +498,8 @@ const file_netsy_datafile_v1_datafile_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x14\n" +
 	"\x05epoch\x18\x10 \x01(\x03R\x05epoch\x12\x19\n" +
-	"\bchunk_id\x18\x11 \x01(\fR\achunkId\"\xa2\x04\n" +
+	"\bchunk_id\x18\x11 \x01(\fR\achunkId\x12'\n" +
+	"\x0fpurged_revision\x18\x12 \x01(\x03R\x0epurgedRevision\"\xa2\x04\n" +
 	"\x06Record\x12\x10\n" +
 	"\x03crc\x18\x01 \x01(\x04R\x03crc\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x10\n" +
