@@ -42,6 +42,17 @@ func (l *Log) Read(ctx context.Context, after record.Revision, fn func(Chunk) er
 	return r.chain.end, judgeEnd(after, r.chain.next, snapshots)
 }
 
+// Trusted says whether the chunks that a Read from after on has passed to its function
+// so far can be relied on: a new listing shows that none of their slots can have been
+// freed before. Else ErrSuperseded. A Read that succeeds has done this itself.
+func (l *Log) Trusted(ctx context.Context, after record.Revision) error {
+	snapshots, err := l.snapshots(ctx)
+	if err != nil {
+		return err
+	}
+	return judgeStart(after, snapshots)
+}
+
 // reading is one Read.
 type reading struct {
 	log   *Log
