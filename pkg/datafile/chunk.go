@@ -35,7 +35,7 @@ func EncodeChunk(h Header, recs []record.Record) ([]byte, error) {
 	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
-	w := Writer{header: h, order: order{kind: Chunk, header: h.Epoch}}
+	w := Writer{header: h, order: newOrder(&h)}
 	s.rest = s.rest[:0]
 	for i := range recs {
 		var err error

@@ -31,6 +31,8 @@ var (
 	ErrRecordReordered = errors.New("records out of order")
 	// ErrRecordExtra: there are more records than the header says.
 	ErrRecordExtra = errors.New("more records than the header says")
+	// ErrTombstone: a tombstone where history is reduced to a state, which has none.
+	ErrTombstone = errors.New("tombstone in a state")
 	// ErrEpoch: epochs go back, or the header's epoch doesn't fit the records'.
 	ErrEpoch = errors.New("epochs disagree")
 	// ErrFooter: the footer disagrees with the records.

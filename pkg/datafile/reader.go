@@ -47,7 +47,7 @@ func newReader(src io.Reader, buffer int) (*Reader, error) {
 	if r.header, err = parseHeader(msg); err != nil {
 		return nil, at("header", err)
 	}
-	r.order = order{kind: r.header.Kind, header: r.header.Epoch}
+	r.order = newOrder(&r.header)
 	if r.header.Compression == Zstd {
 		r.frame = &frameReader{src: r.src}
 		r.zstd, r.pooled = takeDecoder()

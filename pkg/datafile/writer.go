@@ -31,7 +31,7 @@ func NewWriter(w io.Writer, h Header) *Writer {
 	if h.Compression == 0 {
 		h.Compression = Zstd
 	}
-	fw := &Writer{header: h, order: order{kind: h.Kind, header: h.Epoch}, out: w}
+	fw := &Writer{header: h, order: newOrder(&h), out: w}
 	if fw.err = checkNewHeader(&h); fw.err != nil {
 		return fw
 	}
@@ -146,7 +146,12 @@ func (w *Writer) end() (Footer, error) {
 	return Footer{RecordsCRC: w.crc, First: w.order.first, Last: w.order.last.Revision}, nil
 }
 
-func place(n, of int64) string { return fmt.Sprintf("record %d of %d", n, of) }
+func place(n, of int64) string {
+	if of == unknownCount {
+		return fmt.Sprintf("record %d", n)
+	}
+	return fmt.Sprintf("record %d of %d", n, of)
+}
 
 // EncodeTombstone makes the file that keeps a slot taken: a header alone. h should be
 // the header of the chunk that was there; only its epoch and origin are kept.

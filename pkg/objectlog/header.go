@@ -9,7 +9,8 @@ import (
 	"github.com/netsy-io/netsy/pkg/objectstore"
 )
 
-func readHeader(ctx context.Context, s objectstore.Store, key string) (datafile.Header, error) {
+// ReadHeader reads the header of the data file under key with one small range read.
+func ReadHeader(ctx context.Context, s objectstore.Store, key string) (datafile.Header, error) {
 	o, err := s.GetRange(ctx, key, 0, datafile.MaxHeaderSize)
 	if err != nil {
 		return datafile.Header{}, err

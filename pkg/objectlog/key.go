@@ -19,6 +19,12 @@ func ChunkKey(first record.Revision) string { return chunkPrefix + first.Key() +
 // SnapshotKey is the key of the snapshot that goes up to last.
 func SnapshotKey(last record.Revision) string { return snapshotPrefix + last.Key() + suffix }
 
+// ParseSnapshotKey is the inverse of SnapshotKey. Another key is an ErrForeignKey.
+func ParseSnapshotKey(key string) (record.Revision, error) { return parseKey(snapshotPrefix, key) }
+
+// SnapshotPrefix is what the keys of all snapshots begin with.
+const SnapshotPrefix = snapshotPrefix
+
 // parseKey is the inverse of ChunkKey and SnapshotKey. Anything else under the
 // prefixes is an error rather than passed over: a file that a person or a tool put
 // there may be a chunk under a wrong name, and a gap that nobody can explain.

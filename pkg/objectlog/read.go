@@ -151,7 +151,7 @@ func (l *Log) get(ctx context.Context, key string) (body []byte, err error) {
 // header reads a file's header with one small range read.
 func (l *Log) header(ctx context.Context, key string, attempts int) (h datafile.Header, err error) {
 	err = l.retry(ctx, "get", attempts, func() error {
-		h, err = readHeader(ctx, l.store, key)
+		h, err = ReadHeader(ctx, l.store, key)
 		return err
 	})
 	return h, err
