@@ -45,6 +45,8 @@ var (
 	ErrPoisoned = errors.New("mvcc: outcome of a commit is unknown, the store takes no more writes until it is opened again")
 	// ErrClosed: the store has been closed.
 	ErrClosed = errors.New("mvcc: store is closed")
+	// ErrLoading: a load is under way already.
+	ErrLoading = errors.New("mvcc: another load is under way")
 	// ErrNotStored: a snapshot beyond the stored history can't be published.
 	ErrNotStored = errors.New("mvcc: revision is not stored yet")
 	// ErrRevisionBack: the published revision never goes back.
@@ -84,6 +86,16 @@ type OrderError struct {
 
 func (e *OrderError) Error() string {
 	return fmt.Sprintf("mvcc: record %v.%d can't follow %v: %s", e.Got, e.Sub, e.After, e.Why)
+}
+
+// LoadError: the records of a load are not what a snapshot holds.
+type LoadError struct {
+	Revision record.Revision // where it shows
+	Why      string
+}
+
+func (e *LoadError) Error() string {
+	return fmt.Sprintf("mvcc: loaded records are refused: revision %d: %s; take another snapshot", e.Revision, e.Why)
 }
 
 // DivergedError: what was taken for common to two copies is not in this one.

@@ -20,6 +20,10 @@ type Metrics struct {
 	compacted       prometheus.Gauge
 	purgedRecords   prometheus.Counter
 	purgeErrors     prometheus.Counter
+	loadedRecords   prometheus.Counter
+	loads           prometheus.Counter
+	loadSeconds     prometheus.Gauge
+	stateSeconds    prometheus.Gauge
 }
 
 // NewMetrics makes the metrics and registers them with r, if r isn't nil.
@@ -45,10 +49,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		compacted:       gauge("compaction_revision", "Revisions below it can't be read."),
 		purgedRecords:   counter("purged_records_total", "Superseded records removed from SQLite."),
 		purgeErrors:     counter("purge_errors_total", "Failed attempts to remove superseded records."),
+		loadedRecords:   counter("load_records_total", "Records of snapshots staged in SQLite, also of loads that were given up."),
+		loads:           counter("loads_total", "Loads of a snapshot that replaced the stored history."),
+		loadSeconds:     gauge("load_duration_seconds", "Duration of the last load of a snapshot, its download included."),
+		stateSeconds:    gauge("state_load_duration_seconds", "Time it took last to build the state in memory from SQLite."),
 	}
 	if r != nil {
 		r.MustRegister(m.appendSeconds, m.appendRecords, m.appendErrors, m.oldRangeSeconds, m.tailRevision, m.published,
-			m.keys, m.compacted, m.purgedRecords, m.purgeErrors)
+			m.keys, m.compacted, m.purgedRecords, m.purgeErrors, m.loadedRecords, m.loads, m.loadSeconds, m.stateSeconds)
 	}
 	return m
 }
@@ -70,4 +78,9 @@ func (m *Metrics) observeAppend(recs []record.Record, took time.Duration, err er
 	}
 	m.appendSeconds.Observe(took.Seconds())
 	m.appendRecords.Observe(float64(len(recs)))
+}
+
+func (m *Metrics) observeLoad(took time.Duration) {
+	m.loads.Inc()
+	m.loadSeconds.Set(took.Seconds())
 }

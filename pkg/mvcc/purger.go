@@ -58,8 +58,11 @@ func (p *purger) run(ctx context.Context) {
 	}
 }
 
-// step purges, and when that is done gives space back.
+// step drops what was discarded, purges, and when that is done gives space back.
 func (p *purger) step(ctx context.Context) (more bool, err error) {
+	if more, err = p.s.discardStep(ctx); more || err != nil {
+		return more && err == nil, err
+	}
 	if more, err = p.s.purgeStep(ctx); more || err != nil {
 		return more, err
 	}

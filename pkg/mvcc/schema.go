@@ -56,11 +56,12 @@ CREATE TABLE meta (
 );
 `
 
+const busyMillis = "5000"
+
 // dsn opens path with the settings that durability rests on: a commit returns after
 // the WAL is synced. busyMillis covers a reader that recovers the WAL; writers of
 // this process never meet (one connection), other processes are locked out.
 func dsn(path string, writer bool) string {
-	const busyMillis = "5000"
 	q := url.Values{
 		"_busy_timeout": {busyMillis}, "_synchronous": {"FULL"}, "_journal_mode": {"WAL"}, "_txlock": {"immediate"},
 		"_auto_vacuum": {"incremental"},

@@ -69,6 +69,7 @@ type Store struct {
 
 	publication chan struct{} // closed at the next publication; nil while nobody waits. Guarded by publishMu.
 
+	load     atomic.Pointer[Load] // under way
 	poisoned atomic.Pointer[error]
 	closed   atomic.Bool
 	size     atomic.Pointer[fileSize]
@@ -141,6 +142,9 @@ func (s *Store) openFile(ctx context.Context, o Options) (err error) {
 	if err := s.measure(s.writer); err != nil {
 		return sqlError("read the file's size", err)
 	}
+	if err := discard(conn, stagingTable); err != nil { // of a load that a crash ended
+		return sqlError("drop a half load", err)
+	}
 	s.install(&d)
 	s.logged.Store(&d.logged)
 	if s.readDB, err = sql.Open("sqlite3", dsn(path, false)); err != nil {
@@ -189,7 +193,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	return errors.Join(err, s.release())
+	return errors.Join(err, s.endLoad(), s.release())
 }
 
 func (s *Store) release() error {

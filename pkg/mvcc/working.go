@@ -86,6 +86,9 @@ func (w *Working) load(ctx context.Context, to record.Revision) error {
 		if to < stored.purged {
 			return fmt.Errorf("%w: revision %d, superseded records are gone up to %d", ErrCompacted, to, stored.purged)
 		}
+		if w.rev < stored.purged { // deletions from here to there are not stored: what they deleted must not be here
+			w.tree, w.rev = newTree(), 0
+		}
 		for from := w.rev + 1; from <= to; {
 			p, err := readPiece(ctx, tx, from, to, everything)
 			if err != nil {

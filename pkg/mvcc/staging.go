@@ -1,0 +1,260 @@
+package mvcc
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/mattn/go-sqlite3"
+
+	"github.com/netsy-io/netsy/pkg/record"
+)
+
+const (
+	// stagingTable holds the records of the load under way.
+	stagingTable = "records_loading"
+
+	// stageRecords and stageBytes bound a transaction of staging: a promise waits for
+	// at most one, some milliseconds.
+	stageRecords = 1024
+	stageBytes   = 1 << 20
+
+	// stageCheckpoint is how much is staged between checkpoints. It bounds the WAL, and
+	// what a promise made meanwhile has to sync.
+	stageCheckpoint = 16 << 20
+
+	// rowsPerInsert: with more the cost of a statement's call is lost in that of its rows.
+	rowsPerInsert = 32
+)
+
+// stagePart is how many of recs make the next transaction.
+func stagePart(recs []record.Record) int {
+	size := 0
+	for i := range recs {
+		if size += recs[i].Size(); i > 0 && (i >= stageRecords || size > stageBytes) {
+			return i
+		}
+	}
+	return len(recs)
+}
+
+// staging writes the staged records. It has a connection of its own, with
+// synchronous=NORMAL, so that the writer's settings, on which promises rest, are never
+// touched; it writes under the writer's mutex. DESIGN.md says why that is safe.
+type staging struct {
+	s     *Store
+	db    *sql.DB
+	conn  *sql.Conn
+	index string // name of the staging table's index
+	since int    // bytes staged since the last checkpoint
+	many  driver.Stmt
+	one   driver.Stmt
+}
+
+func (s *Store) beginStaging(ctx context.Context) (st *staging, err error) {
+	path, err := filepath.Abs(filepath.Join(s.dir, dbName))
+	if err != nil {
+		return nil, fmt.Errorf("mvcc: data directory: %w", err)
+	}
+	st = &staging{s: s}
+	if st.db, err = sql.Open("sqlite3", stagingDSN(path)); err != nil {
+		return nil, sqlError("open for loading", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, st.close())
+		}
+	}()
+	if st.conn, err = st.db.Conn(ctx); err != nil {
+		return nil, sqlError("open for loading", err)
+	}
+	if _, err := st.conn.ExecContext(ctx, stagingPragmas); err != nil {
+		return nil, sqlError("open for loading", err)
+	}
+	err = s.write("begin load", func(w *writer, _ *durable) error {
+		if err := discard(w.conn, stagingTable); err != nil {
+			return err
+		}
+		return copySchema(w.conn, "records", stagingTable)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.purger.wake() // for what was discarded
+	return st, st.prepare()
+}
+
+func (st *staging) prepare() error {
+	const row = "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+	insert := "INSERT INTO " + stagingTable + " (" + recordColumns + ") VALUES " + row
+	return st.raw(func(c *sqlite3.SQLiteConn) (err error) {
+		if st.one, err = c.Prepare(insert); err != nil {
+			return sqlError("prepare", err)
+		}
+		if st.many, err = c.Prepare(insert + strings.Repeat(","+row, rowsPerInsert-1)); err != nil {
+			return sqlError("prepare", err)
+		}
+		return nil
+	})
+}
+
+// raw runs fn on the driver's connection: database/sql would cost as much as SQLite.
+func (st *staging) raw(fn func(*sqlite3.SQLiteConn) error) error {
+	return st.conn.Raw(func(c any) error { return fn(c.(*sqlite3.SQLiteConn)) })
+}
+
+// write runs fn in one transaction of the staging connection.
+func (st *staging) write(op string, fn func() error) error {
+	st.s.writer.mu.Lock()
+	defer st.s.writer.mu.Unlock()
+	if err := st.s.writable(); err != nil {
+		return err
+	}
+	if err := st.exec("BEGIN IMMEDIATE"); err != nil {
+		return sqlError(op+": begin", err)
+	}
+	err := fn()
+	if err == nil {
+		if err = st.exec("COMMIT"); err != nil && !commitRefused(err) {
+			return st.s.poison(fmt.Errorf("%s: commit: %w", op, err))
+		}
+	}
+	if err != nil {
+		st.exec("ROLLBACK") // SQLite may have done so itself; the table is thrown away in any case
+		if isSQL(err) {
+			return sqlError(op, err)
+		}
+	}
+	return err
+}
+
+func (st *staging) exec(query string) error {
+	_, err := st.conn.ExecContext(context.Background(), query)
+	return err
+}
+
+// add stages recs in one transaction.
+func (st *staging) add(ctx context.Context, recs []record.Record) error {
+	err := st.write("stage records", func() error {
+		return st.raw(func(*sqlite3.SQLiteConn) error { return st.insert(recs) })
+	})
+	if err != nil {
+		return err
+	}
+	for i := range recs {
+		st.since += recs[i].Size() + rowOverhead
+	}
+	if st.since < stageCheckpoint {
+		return nil
+	}
+	return st.checkpoint(ctx)
+}
+
+// rowOverhead is what a row takes beside key and value, about.
+const rowOverhead = 100
+
+func (st *staging) insert(recs []record.Record) error {
+	args := make([]driver.Value, 0, rowsPerInsert*insertColumns)
+	for len(recs) > 0 {
+		stmt, n := st.one, 1
+		if len(recs) >= rowsPerInsert {
+			stmt, n = st.many, rowsPerInsert
+		}
+		args = args[:0]
+		for i := range recs[:n] {
+			row, err := insertArgs(&recs[i])
+			if err != nil {
+				return err
+			}
+			for _, v := range row {
+				args = append(args, v)
+			}
+		}
+		if err := run(stmt, args); err != nil {
+			return err
+		}
+		recs = recs[n:]
+	}
+	return nil
+}
+
+// checkpoint moves the WAL into the file, outside of the writer's mutex. Readers may
+// keep some of it from moving; that comes with the next.
+func (st *staging) checkpoint(ctx context.Context) error {
+	st.since = 0
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var busy, frames, moved int
+	err := st.conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &frames, &moved)
+	if err != nil && !commitRefused(err) {
+		return st.s.poison(fmt.Errorf("checkpoint: %w", err)) // a later sync that succeeds proves nothing
+	}
+	if err != nil {
+		return sqlError("checkpoint", err)
+	}
+	return nil
+}
+
+// finish builds the index, checks the state at the purged revision and brings nearly
+// all that is staged to the disk, so that the transaction to come is short.
+func (st *staging) finish(ctx context.Context, purged record.Revision) error {
+	if err := st.buildIndex(); err != nil {
+		return err
+	}
+	if err := st.checkState(ctx, purged); err != nil {
+		return err
+	}
+	return st.checkpoint(ctx)
+}
+
+func (st *staging) buildIndex() error {
+	if st.index != "" {
+		return nil
+	}
+	return st.write("index records", func() error {
+		name, err := copyIndex(st.conn, "records", stagingTable)
+		st.index = name
+		return err
+	})
+}
+
+// checkState: of each key there is one record at or below purged, no tombstone.
+func (st *staging) checkState(ctx context.Context, purged record.Revision) error {
+	var pos int64
+	err := st.conn.QueryRowContext(ctx, `SELECT max(pos) FROM `+stagingTable+
+		` WHERE pos <= ? GROUP BY key HAVING count(*) > 1 OR max(deleted) > 0 LIMIT 1`, int64(lastOf(purged))).Scan(&pos)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return sqlError("check loaded records", err)
+	}
+	return &LoadError{Revision: rowPos(pos).revision(), Why: "it is at or below the purged revision, but not a key's only record there, or a tombstone"}
+}
+
+// takePlace makes the staging table the records table, in a transaction of the writer's.
+func (st *staging) takePlace(c execer) error {
+	if err := discard(c, "records"); err != nil {
+		return err
+	}
+	_, err := c.ExecContext(context.Background(), "ALTER TABLE "+stagingTable+" RENAME TO records")
+	return err
+}
+
+func (st *staging) close() error {
+	var errs []error
+	for _, stmt := range []driver.Stmt{st.one, st.many} {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+		}
+	}
+	if st.conn != nil {
+		errs = append(errs, st.conn.Close())
+	}
+	return errors.Join(append(errs, st.db.Close())...)
+}
