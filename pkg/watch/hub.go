@@ -32,7 +32,8 @@ type Hub struct {
 	// mu comes before Stream.mu. It is never held over I/O or anything that waits.
 	mu        sync.Mutex
 	rev       record.Revision // everything up to here was published
-	compacted record.Revision
+	compacted record.Revision // history below it is gone
+	floor     record.Revision // no watch below it is admitted; at least compacted
 	ring      ring
 	index     index // the synced watches
 	lagging   map[*watcher]struct{}
@@ -48,10 +49,12 @@ func NewHub(history History, start record.Revision, opts Options) *Hub {
 	opts = opts.withDefaults()
 	h := &Hub{
 		history: history, opts: opts, queued: load{opts.QueueEvents, opts.QueueBytes},
-		rev: start, compacted: history.CompactRevision(),
+		rev:     start,
 		ring:    ring{from: start + 1, limit: load{opts.RingEvents, opts.RingBytes}},
 		lagging: map[*watcher]struct{}{}, streams: map[*Stream]struct{}{},
 	}
+	h.compacted = history.CompactRevision()
+	h.floor = h.compacted
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.work.init()
 	for range opts.CatchUpWorkers {
@@ -121,7 +124,7 @@ func (s *Stream) missed(from, to record.Revision) (ws []*watcher) {
 
 // skipLocked makes the synced w read from next on, or cancels it if that is gone.
 func (h *Hub) skipLocked(w *watcher, next record.Revision) {
-	if outrun(next, h.compacted) {
+	if outrun(next, h.floor) {
 		h.cancelCompactedLocked(w)
 		return
 	}
@@ -239,48 +242,6 @@ func (h *Hub) removeLocked(w *watcher) {
 	delete(w.stream.watchers, w.id)
 	h.watchers--
 	h.opts.Metrics.watchers.Set(float64(h.watchers))
-}
-
-// Compacted tells the hub that the history below rev is gone. Watches that still
-// need some of it are cancelled as compacted.
-func (h *Hub) Compacted(rev record.Revision) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.compactLocked(rev)
-}
-
-func (h *Hub) compactLocked(rev record.Revision) {
-	if rev <= h.compacted || h.err != nil {
-		return
-	}
-	h.compacted = rev
-	for w := range h.lagging {
-		if outrun(w.next, rev) {
-			h.cancelCompactedLocked(w)
-		}
-	}
-}
-
-func (h *Hub) cancelCompactedLocked(w *watcher) {
-	s := w.stream
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	h.removeLocked(w)
-	s.pushLocked(item{kind: compacted, id: w.id, rev: h.rev, compact: h.compacted})
-	h.opts.Metrics.compacted.Inc()
-}
-
-// MinNeeded returns the lowest revision that a watch still has to read from the
-// history. ok is false if none has to read any.
-func (h *Hub) MinNeeded() (rev record.Revision, ok bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for w := range h.lagging {
-		if !ok || w.next < rev {
-			rev, ok = w.next, true
-		}
-	}
-	return rev, ok
 }
 
 // Close ends every stream with err (ErrClosed if nil), stops the workers and waits

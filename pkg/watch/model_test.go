@@ -31,8 +31,9 @@ const (
 	opRead
 	opSettle // everybody reads everything
 	opCompact
-	opSkip // revisions that come in by SkipTo
-	opTick // time passes: progress ticks
+	opReserve // with force or without, and the compaction at once or not
+	opSkip    // revisions that come in by SkipTo
+	opTick    // time passes: progress ticks
 )
 
 type op struct {
@@ -58,7 +59,7 @@ var opGen = rapid.Custom(func(t *rapid.T) op {
 	o := op{
 		kind: rapid.SampledFrom([]opKind{
 			opWrite, opWrite, opWrite, opWrite, opWrite, opInternal, opBatch, opCreate, opCreate, opCancel,
-			opProgress, opProgress, opRead, opRead, opRead, opSettle, opCompact, opSkip, opTick,
+			opProgress, opProgress, opRead, opRead, opRead, opSettle, opCompact, opReserve, opReserve, opSkip, opTick,
 		}).Draw(t, "op"),
 		stream: rapid.IntRange(0, 1).Draw(t, "stream"),
 		n:      rapid.IntRange(0, 12).Draw(t, "n"),
@@ -109,6 +110,7 @@ type world struct {
 	hub     *Hub
 	judges  []*judge
 	compact record.Revision
+	floor   record.Revision // no watch below it may be admitted
 }
 
 func runModel(o Options, ops []op) (err error) {
@@ -122,7 +124,7 @@ func runModel(o Options, ops []op) (err error) {
 		w.judges = append(w.judges, j)
 		defer j.stream.Close()
 	}
-	for i, op := range append(ops, op{kind: opSettle}) {
+	for i, op := range append(ops, op{kind: opSettle}, op{kind: opReserve, n: 2, id: 1}) {
 		if err := w.do(op); err != nil {
 			return fmt.Errorf("op %d (%+v): %w", i, op, err)
 		}
@@ -160,25 +162,83 @@ func (w *world) do(o op) error {
 	case opSettle:
 		return w.settle()
 	case opCompact:
-		w.doCompact(record.Revision(o.n))
+		w.doCompact(w.store.rev - record.Revision(o.n))
+	case opReserve:
+		return w.reserve(w.store.rev+2-record.Revision(o.n), o.id == 0, o.stream == 0)
 	case opTick:
 		time.Sleep(2 * time.Hour)
 	}
 	return nil
 }
 
-// doCompact compacts to back revisions before the present; every other time the
-// hub isn't told and has to find out.
-func (w *world) doCompact(back record.Revision) {
-	rev := w.store.rev - back
+// doCompact compacts; every other time the hub isn't told and has to find out.
+func (w *world) doCompact(rev record.Revision) {
 	if rev <= w.compact {
 		return
 	}
 	w.compact = rev
+	w.floor = max(w.floor, rev)
 	w.store.setCompact(rev)
 	if rev%2 == 0 {
 		w.hub.Compacted(rev)
 	}
+}
+
+// reserve asks for rev. What is agreed to without force must do no watch any harm that
+// was there, whether the compaction comes then or later.
+func (w *world) reserve(rev record.Revision, force, compact bool) error {
+	news := rev > w.floor
+	needed, ok := w.hub.Reserve(rev, force)
+	switch {
+	case !ok && !force && needed >= rev:
+		return fmt.Errorf("refused %d although only %d is needed", rev, needed)
+	case !ok && rev <= w.store.rev && (force || w.settled()):
+		return fmt.Errorf("refused %d for %d", rev, needed)
+	case ok && rev > w.store.rev && news:
+		return fmt.Errorf("agreed to %d at %d", rev, w.store.rev)
+	case !ok && !force && compact: // what it says it needs is all that it needs
+		return w.reserve(needed, false, true)
+	}
+	if ok || force {
+		w.floor = max(w.floor, min(rev, w.store.rev))
+	}
+	if !ok {
+		return nil
+	}
+	if news && !force {
+		w.protect(rev)
+	}
+	if compact {
+		w.doCompact(rev)
+	}
+	return nil
+}
+
+// protect notes that every watch was promised to be left alone by a compaction at rev.
+func (w *world) protect(rev record.Revision) {
+	for _, j := range w.judges {
+		for _, x := range j.watches {
+			x.promised, x.before = rev, w.compact
+		}
+		for i := range j.control {
+			j.control[i].promised, j.control[i].before = rev, w.compact
+		}
+	}
+}
+
+// settled says whether every client has read everything.
+func (w *world) settled() bool {
+	for _, j := range w.judges {
+		if len(j.control) > 0 {
+			return false
+		}
+		for _, x := range j.watches {
+			if len(x.missing(w.store.rev)) > 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // settle reads everything there is; then nothing may be missing.
@@ -191,6 +251,9 @@ func (w *world) settle() error {
 			return fmt.Errorf("%d requests have no answer", len(j.control))
 		}
 		for id, x := range j.watches {
+			if x.gone {
+				return fmt.Errorf("watch %d began below %d and lives", id, w.floor)
+			}
 			if len(x.missing(w.store.rev)) > 0 {
 				return fmt.Errorf("watch %d never got %v", id, x.missing(w.store.rev)[0])
 			}
@@ -218,6 +281,14 @@ type control struct {
 	req    pb.WatchCreateRequest
 	id     int64
 	rev    record.Revision // when asked
+	fate
+}
+
+// fate is what compaction may do to a watch.
+type fate struct {
+	gone     bool            // it began too low, and must be cancelled
+	promised record.Revision // compactions up to here leave it alone, except those
+	before   record.Revision // up to here, which came earlier
 }
 
 // judged is a watch as its client should see it.
@@ -228,6 +299,7 @@ type judged struct {
 	seen  int             // events of all history looked at
 	store *store
 	last  record.Revision // of the last event received
+	fate
 }
 
 func (x *judged) wants(e *mvccpb.Event) bool {
@@ -261,7 +333,8 @@ func (x *judged) take(e *mvccpb.Event) error {
 			return fmt.Errorf("got %v, want %v", e, want)
 		}
 		// At a compaction revision the previous value is gone for who catches up later.
-		gone := e.PrevKv == nil && x.store.compactions[record.Revision(e.Kv.ModRevision)]
+		rev := record.Revision(e.Kv.ModRevision)
+		gone := e.PrevKv == nil && x.store.compactions[rev] && (rev <= x.before || rev > x.promised)
 		if x.req.PrevKv && e.PrevKv != want.PrevKv && !gone || !x.req.PrevKv && e.PrevKv != nil {
 			return fmt.Errorf("prev_kv of %v is wrong", e)
 		}
@@ -273,6 +346,8 @@ func (x *judged) take(e *mvccpb.Event) error {
 
 func (j *judge) create(req pb.WatchCreateRequest) error {
 	c := control{create: true, req: req, rev: j.world.store.rev}
+	start := record.Revision(req.StartRevision)
+	c.gone = start > 0 && start <= c.rev && start < j.world.floor
 	j.control = append(j.control, c)
 	return j.stream.Create(context.Background(), &req)
 }
@@ -347,7 +422,7 @@ func (j *judge) created(r *pb.WatchResponse) error {
 	if from == 0 {
 		from = c.rev + 1
 	}
-	j.watches[r.WatchId] = &judged{req: c.req, span: sp, from: from, store: j.world.store}
+	j.watches[r.WatchId] = &judged{req: c.req, span: sp, from: from, store: j.world.store, fate: c.fate}
 	return nil
 }
 
@@ -366,8 +441,8 @@ func (j *judge) canceled(r *pb.WatchResponse) error {
 	}
 	// It must have needed something that is gone: it can't have received all below.
 	c := record.Revision(r.CompactRevision)
-	if c > j.world.compact || max(x.from, x.last+1) >= c {
-		return fmt.Errorf("wanted %d on, compacted at %d", max(x.from, x.last+1), j.world.compact)
+	if c > j.world.floor || max(x.from, x.last+1) >= c || !x.gone && x.before < c && c <= x.promised {
+		return fmt.Errorf("wanted %d on, compacted at %d, floor %d, it was promised %d", max(x.from, x.last+1), j.world.compact, j.world.floor, x.promised)
 	}
 	return nil
 }
@@ -376,6 +451,9 @@ func (j *judge) events(r *pb.WatchResponse) error {
 	x := j.watches[r.WatchId]
 	if x == nil {
 		return errors.New("there is no such watch")
+	}
+	if x.gone {
+		return errors.New("it began below what was reserved")
 	}
 	for _, e := range r.Events {
 		if err := x.take(e); err != nil {

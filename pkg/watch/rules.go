@@ -19,15 +19,15 @@ const (
 )
 
 // admit decides on a watch that asks for start (0 = from now on) while the hub is
-// at rev and the history was compacted at compacted. A start at compacted itself
-// is served: compaction keeps every event from there on.
-func admit(start, rev, compacted record.Revision) admission {
+// at rev and nothing below floor is admitted. A start at floor itself is served:
+// compaction keeps every event from there on.
+func admit(start, rev, floor record.Revision) admission {
 	switch {
 	case start < 0:
 		return admitRefused
 	case start == 0 || start > rev:
 		return admitLive
-	case start < compacted:
+	case start < floor:
 		return admitCompacted
 	}
 	return admitCatchUp
@@ -37,9 +37,27 @@ func admit(start, rev, compacted record.Revision) admission {
 // up to rev, and may join the fan-out.
 func caughtUp(next, rev record.Revision) bool { return next > rev }
 
-// outrun says whether a watch that still has to read from next on has lost the
-// race against a compaction at compacted.
-func outrun(next, compacted record.Revision) bool { return next < compacted }
+// outrun says whether a watch that still has to read from next on is below floor.
+func outrun(next, floor record.Revision) bool { return next < floor }
+
+// needs is the highest revision that history may be compacted at without a watch
+// missing anything whose next revision to read is next: its events from there on,
+// and, if it wants previous values, the state before them. Before revision 1 there
+// is no state.
+func needs(next record.Revision, prevKV bool) record.Revision {
+	if prevKV {
+		next--
+	}
+	return max(next, 1)
+}
+
+// mayReserve says whether a hub at rev may promise that none of its watches, now or
+// later, needs anything below target. needed is the lowest that one needs, 0 if none
+// has anything to read. The hub must have come as far itself: then watches that have
+// everything, and those yet to begin at the present, need the present only.
+func mayReserve(target, rev, needed record.Revision) bool {
+	return target <= rev && (needed == 0 || target <= needed)
+}
 
 // standing is what progress depends on, of one watch.
 type standing struct {

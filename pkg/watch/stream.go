@@ -127,7 +127,7 @@ func (s *Stream) Create(ctx context.Context, r *pb.WatchCreateRequest) error {
 	if s.err != nil {
 		return s.err
 	}
-	how := admit(record.Revision(r.StartRevision), h.rev, h.compacted)
+	how := admit(record.Revision(r.StartRevision), h.rev, h.floor)
 	if reason := s.refuseLocked(r, ok, how); reason != "" {
 		s.pushLocked(item{kind: refused, id: noID, rev: h.rev, reason: reason})
 		return nil
@@ -170,7 +170,7 @@ func (s *Stream) admitLocked(w *watcher, how admission) {
 	h := s.hub
 	s.pushLocked(item{kind: created, id: w.id, rev: h.rev})
 	if how == admitCompacted {
-		s.pushLocked(item{kind: compacted, id: w.id, rev: h.rev, compact: h.compacted})
+		s.pushLocked(item{kind: compacted, id: w.id, rev: h.rev, compact: h.floor})
 		h.opts.Metrics.compacted.Inc()
 		return
 	}
