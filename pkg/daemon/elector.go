@@ -96,11 +96,17 @@ func (d *process) serveElector(ctx context.Context, e *elector.Elector) error {
 
 func (d *process) electorHealth(e *elector.Elector) http.Handler {
 	mux := http.NewServeMux()
-	ok := func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, map[string]any{"ok": true, "node_id": d.NodeID, "in_office": e.InOffice()})
+	answer := func(w http.ResponseWriter, notReady error) {
+		say := map[string]any{"ok": notReady == nil, "node_id": d.NodeID, "in_office": e.InOffice()}
+		w.Header().Set("Content-Type", "application/json")
+		if notReady != nil {
+			say["reason"] = notReady.Error()
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		writeJSON(w, say)
 	}
-	mux.HandleFunc("GET /healthz", ok)
-	mux.HandleFunc("GET /readyz", ok) // one that waits for office is as ready as it can be
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, e.Held()) }) // one that waits for office is as ready as it can be
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics, promhttp.HandlerOpts{}))
 	return mux
 }

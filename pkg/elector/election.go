@@ -63,6 +63,11 @@ func (o *office) attempt(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return failed, err
 	}
+	if c := o.clusterNow(); c.Epoch == 0 { // the last moment to say so before there is a history
+		if err := o.e.reportLate(ctx, &c); err != nil {
+			return failed, err
+		}
+	}
 	reign, err := o.beginReign(ctx)
 	if err != nil {
 		return failed, err

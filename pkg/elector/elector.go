@@ -16,7 +16,9 @@ import (
 	"github.com/netsy-io/netsy/pkg/leaderlock"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/origin"
 	"github.com/netsy-io/netsy/pkg/registry"
+	"github.com/netsy-io/netsy/pkg/snapshot"
 )
 
 // errSuperseded: another elector took office.
@@ -28,8 +30,10 @@ type Elector struct {
 	opt    Options
 	reg    *registry.Registry
 	lock   *leaderlock.Lock
+	origin *origin.Settler        // of whoever leads
 	asker  *asker                 // used by the lock alone; nil: no elector is asked
 	office atomic.Pointer[office] // nil: not in office
+	held   atomic.Pointer[error]  // why the cluster can't begin; nil: it can, or it isn't this one's to say
 }
 
 // New makes an Elector; Run does the work.
@@ -52,6 +56,10 @@ func New(opt Options) (*Elector, error) {
 		return nil, fmt.Errorf("elector: %w", err)
 	}
 	e.lock = lock
+	e.origin = origin.New(origin.Options{
+		Store: opt.Store, Registry: e.reg, Quorum: opt.Quorum, Logger: opt.Logger,
+		Snapshots: snapshot.New(opt.Store, snapshot.Options{Logger: opt.Logger}),
+	})
 	return e, nil
 }
 
@@ -62,6 +70,15 @@ func (e *Elector) Register(s grpc.ServiceRegistrar) {
 
 // InOffice reports whether this elector is the one in office.
 func (e *Elector) InOffice() bool { return e.office.Load() != nil && e.lock.MayAct() }
+
+// Held says why the cluster can't begin until somebody changes the bucket; nil if it can,
+// or if it isn't this elector's to find out.
+func (e *Elector) Held() error {
+	if p := e.held.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
 
 // Run competes for office and elects until ctx ends, and then returns nil, with the
 // lock released and everything stopped. It returns an error only for what time
@@ -103,12 +120,17 @@ func (e *Elector) lead(ctx context.Context) error {
 	return o.run(ctx)
 }
 
-// takeOffice is the first thing done with the lock: a write to cluster.json, after
-// which nothing that an earlier elector still has under way can land there. It also
-// says how long leases may last from here on, before this one grants any. An unknown outcome is settled by doing it again.
+// takeOffice settles what history the cluster begins with, unless an earlier elector has, and
+// then writes to cluster.json: after that nothing that an earlier elector still has under way
+// can land there. The write also says how long leases may last from here on, before this one
+// grants any. An unknown outcome is settled by doing it again.
 func (e *Elector) takeOffice(ctx context.Context) (registry.Cluster, error) {
-	for conflicts := 0; ; {
-		c, err := e.reg.EnsureCluster(ctx, e.opt.Quorum)
+	defer e.held.Store(nil)
+	for conflicts, trouble := 0, ""; ; {
+		c, err := e.origin.Settle(ctx)
+		if err == nil {
+			err = e.reportLate(ctx, &c)
+		}
 		if err == nil {
 			c, err = e.reg.SwapCluster(ctx, c, func(c *registry.Cluster) error {
 				c.Office++
@@ -116,22 +138,46 @@ func (e *Elector) takeOffice(ctx context.Context) (registry.Cluster, error) {
 				return nil
 			})
 		}
+		retry := e.opt.RetryEvery
+		refused := errors.As(err, new(*origin.Error))
 		switch {
 		case err == nil:
 			return c, nil
 		case ctx.Err() != nil:
 			return registry.Cluster{}, context.Cause(ctx)
+		case refused:
+			e.held.Store(&err)
+			retry = refusedPause
+			if s := err.Error(); s != trouble {
+				trouble = s
+				e.opt.Logger.Error("the cluster can't begin, looking again until it can", "event", "elector_origin_refused", "error", err)
+			}
 		case !transient(err):
 			return registry.Cluster{}, err
 		case errors.Is(err, registry.ErrConflict) && conflicts < maxConflicts:
 			conflicts++
 			continue
+		default:
+			e.opt.Logger.Warn("taking office failed, trying again", "event", "elector_office_failed", "error", err)
 		}
-		e.opt.Logger.Warn("taking office failed, trying again", "event", "elector_office_failed", "error", err)
-		if err := pause(ctx, e.opt.RetryEvery); err != nil {
+		if err := pause(ctx, retry); err != nil {
 			return registry.Cluster{}, err
 		}
 	}
+}
+
+// refusedPause is between two looks at a bucket that somebody has to change: a person
+// doesn't notice it, and with six requests a look it costs 72 a minute, none of them large.
+const refusedPause = 5 * time.Second
+
+// reportLate reports a bootstrap.netsy that is not used, once.
+func (e *Elector) reportLate(ctx context.Context, c *registry.Cluster) error {
+	err := e.origin.Late(ctx, c)
+	if errors.Is(err, origin.ErrBootstrapLate) {
+		e.opt.Logger.Error("the cluster goes on without it", "event", "elector_bootstrap_late", "error", err)
+		return nil
+	}
+	return err
 }
 
 // transient: reading again and starting over can help.

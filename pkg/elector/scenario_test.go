@@ -174,7 +174,7 @@ func (b *bed) quorum(voters ...*modelNode) {
 		b.t.Fatal(err)
 	}
 	_, err := b.reg.UpdateCluster(ctx, func(c *registry.Cluster) error {
-		c.Epoch, c.Durability.Mode = 1, registry.ModeQuorum
+		c.Office, c.Epoch, c.Durability.Mode = 1, 1, registry.ModeQuorum
 		for _, n := range voters {
 			c.Durability.Voters = append(c.Durability.Voters, registry.NodeRef{NodeID: n.id, Incarnation: n.incarnation})
 		}

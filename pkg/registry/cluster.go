@@ -92,7 +92,7 @@ type Cluster struct {
 	LeaseTimeout time.Duration
 
 	CompactionRevision record.Revision
-	Origin             record.Revision // revision of the bootstrap snapshot; 0: began empty
+	Origin             record.Revision // last revision of the history that the cluster began with; 0: began empty
 	Durability         Durability
 
 	version objectstore.Version

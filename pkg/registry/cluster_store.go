@@ -30,21 +30,42 @@ func readError(key string, err error) error {
 	return fmt.Errorf("registry: reading %s: %w", key, err)
 }
 
-// EnsureCluster reads cluster.json and creates it if it is absent: epoch 0, begun
-// empty, object-storage mode without voters. Of several that create it at once one
-// wins, and all return the winner's.
-func (r *Registry) EnsureCluster(ctx context.Context, quorum int) (Cluster, error) {
-	c, err := r.Cluster(ctx)
-	if !errors.Is(err, ErrNotFound) {
-		return c, err
+// Beginning is what a cluster begins with.
+type Beginning struct {
+	Quorum int // of Durability; -1: a majority
+
+	// The history that is there before the first reign; zero: none.
+	Origin             record.Revision // its last revision
+	Epoch              record.Epoch    // of that revision: the first reign's is above it
+	CompactionRevision record.Revision // what is below it is reduced
+}
+
+// CreateCluster creates cluster.json: in object-storage mode without voters, no elector
+// in office. What it begins with is fixed from then on. Of several that create it at once
+// one wins, and all return the winner's: it may begin otherwise.
+func (r *Registry) CreateCluster(ctx context.Context, b Beginning) (Cluster, error) {
+	c := Cluster{
+		ClusterID: r.clusterID, Origin: b.Origin, Epoch: b.Epoch, CompactionRevision: b.CompactionRevision,
+		Durability: Durability{Mode: ModeObjectStorage, Quorum: b.Quorum, Voters: []NodeRef{}},
 	}
-	c = Cluster{ClusterID: r.clusterID, Durability: Durability{Mode: ModeObjectStorage, Quorum: quorum, Voters: []NodeRef{}}}
+	if b.Origin == 0 && (b.Epoch != 0 || b.CompactionRevision != 0) || b.CompactionRevision > b.Origin {
+		return Cluster{}, fmt.Errorf("registry: creating %s: epoch %d and compaction_revision %d don't go with origin %d", ClusterKey, b.Epoch, b.CompactionRevision, b.Origin)
+	}
 	if err := c.Durability.validate(); err != nil {
 		return Cluster{}, fmt.Errorf("registry: creating %s: %w", ClusterKey, err)
 	}
-	c, err = r.putCluster(ctx, c, objectstore.IfAbsent())
+	c, err := r.putCluster(ctx, c, objectstore.IfAbsent())
 	if errors.Is(err, ErrConflict) {
 		return r.Cluster(ctx)
+	}
+	return c, err
+}
+
+// EnsureCluster reads cluster.json and creates that of an empty cluster if it is absent.
+func (r *Registry) EnsureCluster(ctx context.Context, quorum int) (Cluster, error) {
+	c, err := r.Cluster(ctx)
+	if errors.Is(err, ErrNotFound) {
+		return r.CreateCluster(ctx, Beginning{Quorum: quorum})
 	}
 	return c, err
 }
