@@ -51,11 +51,12 @@ func answer(ctx context.Context, req *pb.ForwardRequest, primaryOf PrimaryFunc) 
 		}
 		return &pb.ForwardResponse{Id: req.Id, Answer: &pb.ForwardResponse_Lease{Lease: &pb.LeaseGranted{Id: id, Ttl: ttl}}}
 	case *pb.ForwardRequest_ReadIndex:
-		rev, err := p.ReadIndex(ctx)
+		i, err := p.ReadIndex(ctx)
 		if err != nil {
 			return failure(req, err, false)
 		}
-		return &pb.ForwardResponse{Id: req.Id, Answer: &pb.ForwardResponse_Revision{Revision: int64(rev)}}
+		index := &pb.ReadIndex{Revision: int64(i.Revision), CompactionRevision: int64(i.Compaction)}
+		return &pb.ForwardResponse{Id: req.Id, Answer: &pb.ForwardResponse_ReadIndex{ReadIndex: index}}
 	default:
 		return refusal(req, fmt.Errorf("%w: %T is unknown to this version", errBadRequest, r))
 	}

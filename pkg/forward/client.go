@@ -13,7 +13,6 @@ import (
 	"github.com/netsy-io/netsy/pkg/ask"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/primary"
-	"github.com/netsy-io/netsy/pkg/record"
 )
 
 // Client asks one node, which is thought to be the Primary. The stream is opened at the
@@ -29,7 +28,7 @@ type Client struct {
 	log     hclog.Logger
 	metrics *Metrics
 	queue   chan *call
-	reads   *ask.Shared[record.Revision]
+	reads   *ask.Shared[ReadIndex]
 
 	ctx    context.Context
 	cancel context.CancelFunc

@@ -44,6 +44,9 @@ func FuzzAnswer(f *testing.F) {
 		if rev, err := decodeRevision(a); (err == nil) != (rev > 0) {
 			t.Fatalf("%v: %d, %v", a, rev, err)
 		}
+		if i, err := decodeReadIndex(a); (err == nil) != (i.Revision > 0) || i.Compaction < 0 || i.Compaction > i.Revision {
+			t.Fatalf("%v: %v, %v", a, i, err)
+		}
 		if id, ttl, err := decodeLease(a); (err == nil) != (id > 0 && ttl > 0) {
 			t.Fatalf("%v: %d, %d, %v", a, id, ttl, err)
 		}

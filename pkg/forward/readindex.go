@@ -3,6 +3,7 @@ package forward
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
@@ -14,23 +15,40 @@ import (
 // can still ask the next Primary.
 const questionTimeout = 5 * time.Second
 
-// ReadIndex returns a revision at which, once it is applied here, reads are current as
-// of some moment after the call. Callers share questions; primary.ErrNotPrimary if
-// the Primary gave no answer.
-func (c *Client) ReadIndex(ctx context.Context) (record.Revision, error) {
+// ReadIndex is how far a copy must have come for its reads to be current.
+type ReadIndex struct {
+	Revision   record.Revision // is committed
+	Compaction record.Revision // reads below it are refused; 0: none yet
+}
+
+// ReadIndex returns where, once this node has come there, reads are current as of
+// some moment after the call. Callers share questions; primary.ErrNotPrimary if the
+// Primary gave no answer.
+func (c *Client) ReadIndex(ctx context.Context) (ReadIndex, error) {
 	return c.reads.Answer(ctx, c.over, unanswered(false, false, errClosed))
 }
 
 // askReadIndex asks the Primary, once.
-func (c *Client) askReadIndex(ctx context.Context) (record.Revision, error) {
+func (c *Client) askReadIndex(ctx context.Context) (ReadIndex, error) {
 	ctx, cancel := context.WithTimeout(ctx, questionTimeout)
 	defer cancel()
 	resp, err := c.ask(ctx, false, &pb.ForwardRequest{Request: &pb.ForwardRequest_ReadIndex{ReadIndex: &pb.ReadIndexRequest{}}})
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return 0, unanswered(false, true, err)
+		return ReadIndex{}, unanswered(false, true, err)
 	}
 	if err != nil {
-		return 0, err
+		return ReadIndex{}, err
 	}
-	return decodeRevision(resp)
+	return decodeReadIndex(resp)
+}
+
+func decodeReadIndex(a *pb.ForwardResponse) (ReadIndex, error) {
+	i := a.GetReadIndex()
+	switch {
+	case i == nil:
+		return ReadIndex{}, fmt.Errorf("%w: %T instead of a read index", errBadAnswer, a.GetAnswer())
+	case i.Revision <= 0 || i.CompactionRevision < 0 || i.CompactionRevision > i.Revision:
+		return ReadIndex{}, fmt.Errorf("%w: read index %d, compacted at %d", errBadAnswer, i.Revision, i.CompactionRevision)
+	}
+	return ReadIndex{Revision: record.Revision(i.Revision), Compaction: record.Revision(i.CompactionRevision)}, nil
 }

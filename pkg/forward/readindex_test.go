@@ -21,8 +21,8 @@ func readIndex(ctx context.Context, c *Client, n int) chan readAnswer {
 	out := make(chan readAnswer, n)
 	for range n {
 		go func() {
-			rev, err := c.ReadIndex(ctx)
-			out <- readAnswer{rev, err}
+			i, err := c.ReadIndex(ctx)
+			out <- readAnswer{i.Revision, err}
 		}()
 	}
 	synctest.Wait()
@@ -30,7 +30,7 @@ func readIndex(ctx context.Context, c *Client, n int) chan readAnswer {
 }
 
 func (s *scriptedStream) answerRead(i int, rev int64) {
-	s.answers <- &pb.ForwardResponse{Id: s.requests()[i].Id, Answer: &pb.ForwardResponse_Revision{Revision: rev}}
+	s.answers <- &pb.ForwardResponse{Id: s.requests()[i].Id, Answer: &pb.ForwardResponse_ReadIndex{ReadIndex: &pb.ReadIndex{Revision: rev}}}
 	synctest.Wait()
 }
 

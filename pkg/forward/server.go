@@ -19,8 +19,8 @@ type Primary interface {
 	DeleteRange(context.Context, *etcdpb.DeleteRangeRequest) (*etcdpb.DeleteRangeResponse, error)
 	LeaseGrant(ctx context.Context, ttl int64) (id, granted int64, err error)
 	Compact(context.Context, record.Revision) error
-	// ReadIndex returns a committed revision that is current as of some moment after the call.
-	ReadIndex(context.Context) (record.Revision, error)
+	// ReadIndex returns what is committed and compacted as of some moment after the call.
+	ReadIndex(context.Context) (ReadIndex, error)
 }
 
 // PrimaryFunc returns the active reign of this very node, or primary.ErrNotPrimary: a

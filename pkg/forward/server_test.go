@@ -56,11 +56,12 @@ func (p *fakePrimary) Compact(_ context.Context, rev record.Revision) error {
 	return nil
 }
 
-func (p *fakePrimary) ReadIndex(ctx context.Context) (record.Revision, error) {
+func (p *fakePrimary) ReadIndex(ctx context.Context) (ReadIndex, error) {
 	if p.read != nil {
-		return p.read(ctx)
+		rev, err := p.read(ctx)
+		return ReadIndex{Revision: rev}, err
 	}
-	return 42, nil
+	return ReadIndex{Revision: 42, Compaction: 17}, nil
 }
 
 // server is a node's peer port, over TCP.
@@ -143,8 +144,8 @@ func TestEveryRequest(t *testing.T) {
 	if err := c.Compact(ctx, 9); err != nil {
 		t.Error(err)
 	}
-	if rev, err := c.ReadIndex(ctx); err != nil || rev != 42 {
-		t.Error(rev, err)
+	if i, err := c.ReadIndex(ctx); err != nil || i != (ReadIndex{Revision: 42, Compaction: 17}) {
+		t.Error(i, err)
 	}
 	if err := c.Compact(ctx, 1); !errors.Is(err, mvcc.ErrCompacted) {
 		t.Error(err)
@@ -385,7 +386,7 @@ func TestHalfClosed(t *testing.T) {
 	}
 	time.Sleep(10 * time.Millisecond) // a wrong server has given up the rest by then
 	close(release)
-	if a, err := stream.Recv(); err != nil || a.GetRevision() != 7 {
+	if a, err := stream.Recv(); err != nil || a.GetReadIndex().GetRevision() != 7 {
 		t.Fatal(a, err)
 	}
 	if err := <-s.ended; err != nil {
@@ -434,8 +435,8 @@ func (timelessPrimary) LeaseGrant(context.Context, int64) (id, granted int64, er
 func (timelessPrimary) Compact(context.Context, record.Revision) error {
 	return context.DeadlineExceeded
 }
-func (timelessPrimary) ReadIndex(context.Context) (record.Revision, error) {
-	return 0, context.DeadlineExceeded
+func (timelessPrimary) ReadIndex(context.Context) (ReadIndex, error) {
+	return ReadIndex{}, context.DeadlineExceeded
 }
 
 // A proposal goes on when its asker's time ends.

@@ -94,20 +94,24 @@ func (p peerNode) Forward(stream pb.Peer_ForwardServer) error {
 		if r == nil {
 			return nil, primary.ErrNotPrimary
 		}
-		return local{r}, nil
+		return local{r, p.n}, nil
 	})
 }
 
 // local is this node's own reign, for other nodes.
-type local struct{ *primary.Reign }
+type local struct {
+	*primary.Reign
+	n *Node
+}
 
-// ReadIndex proves the reign and says how far the committed history has come.
-func (l local) ReadIndex(ctx context.Context) (record.Revision, error) {
+// ReadIndex proves the reign and says how far the committed history has come, and how
+// far it is compacted: whoever compacted before a read began finds it on every node.
+func (l local) ReadIndex(ctx context.Context) (forward.ReadIndex, error) {
 	sn, err := l.Snapshot(ctx)
 	if err != nil {
-		return 0, err
+		return forward.ReadIndex{}, err
 	}
-	return sn.Revision(), nil
+	return forward.ReadIndex{Revision: sn.Revision(), Compaction: min(l.n.mvcc.CompactRevision(), sn.Revision())}, nil
 }
 
 // RemoveVoter passes an elector's wish on to the reign.

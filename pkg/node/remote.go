@@ -24,14 +24,17 @@ var _ etcdapi.Primary = (*remote)(nil)
 
 func (r *remote) over() bool { return r.following.Err() != nil }
 
-// Snapshot asks the Primary how far the committed history has come, and waits until
-// this node has come as far.
+// Snapshot asks the Primary how far the committed history has come, and how far it is
+// compacted, and waits until this node has come as far.
 func (r *remote) Snapshot(ctx context.Context) (*mvcc.Snapshot, error) {
-	rev, err := r.ReadIndex(ctx)
+	index, err := r.ReadIndex(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.await(ctx, rev); err != nil {
+	if err := r.await(ctx, index.Revision); err != nil {
+		return nil, err
+	}
+	if err := r.compacted(ctx, index.Compaction); err != nil {
 		return nil, err
 	}
 	return r.store.Snapshot(), nil
@@ -96,7 +99,15 @@ func (r *remote) DeleteRange(ctx context.Context, req *pb.DeleteRangeRequest) (*
 func (r *remote) Compact(ctx context.Context, rev record.Revision) error {
 	err := r.Client.Compact(ctx, rev)
 	if err == nil {
-		_ = r.while(ctx, func(ctx context.Context) error { return r.store.AwaitCompacted(ctx, rev) })
+		_ = r.compacted(ctx, rev)
 	}
 	return err
+}
+
+// compacted returns once reads below rev are refused here, as await does.
+func (r *remote) compacted(ctx context.Context, rev record.Revision) error {
+	if r.store.CompactRevision() >= rev {
+		return nil
+	}
+	return r.while(ctx, func(ctx context.Context) error { return r.store.AwaitCompacted(ctx, rev) })
 }

@@ -208,7 +208,7 @@ func (x ForwardError_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ForwardError_Kind.Descriptor instead.
 func (ForwardError_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{28, 0}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{31, 0}
 }
 
 // Pos identifies a record and everything before it.
@@ -1248,7 +1248,8 @@ type Receipt struct {
 	Revision          int64                  `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
 	Round             uint64                 `protobuf:"varint,5,opt,name=round,proto3" json:"round,omitempty"`                                                  // the newest round seen, answered after it was seen
 	PublishedRevision int64                  `protobuf:"varint,6,opt,name=published_revision,json=publishedRevision,proto3" json:"published_revision,omitempty"` // what the replica's clients see
-	NeededRevision    int64                  `protobuf:"varint,7,opt,name=needed_revision,json=neededRevision,proto3" json:"needed_revision,omitempty"`          // lowest revision that its watches still have to read; 0: none
+	NeededRevision    int64                  `protobuf:"varint,7,opt,name=needed_revision,json=neededRevision,proto3" json:"needed_revision,omitempty"`          // lowest revision that its watches need of the history; 0: none
+	Compaction        *CompactionAnswer      `protobuf:"bytes,8,opt,name=compaction,proto3" json:"compaction,omitempty"`                                         // to the newest question
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -1332,6 +1333,76 @@ func (x *Receipt) GetNeededRevision() int64 {
 	return 0
 }
 
+func (x *Receipt) GetCompaction() *CompactionAnswer {
+	if x != nil {
+		return x.Compaction
+	}
+	return nil
+}
+
+// CompactionAnswer says whether history may be compacted as a question asks. If agreed,
+// no watch of the replica needs anything below that revision, and none that does is
+// admitted from then on.
+type CompactionAnswer struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Number         uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // of the question
+	Agreed         bool                   `protobuf:"varint,2,opt,name=agreed,proto3" json:"agreed,omitempty"`
+	NeededRevision int64                  `protobuf:"varint,3,opt,name=needed_revision,json=neededRevision,proto3" json:"needed_revision,omitempty"` // if not agreed: the highest revision that would have been
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *CompactionAnswer) Reset() {
+	*x = CompactionAnswer{}
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompactionAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompactionAnswer) ProtoMessage() {}
+
+func (x *CompactionAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompactionAnswer.ProtoReflect.Descriptor instead.
+func (*CompactionAnswer) Descriptor() ([]byte, []int) {
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *CompactionAnswer) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *CompactionAnswer) GetAgreed() bool {
+	if x != nil {
+		return x.Agreed
+	}
+	return false
+}
+
+func (x *CompactionAnswer) GetNeededRevision() int64 {
+	if x != nil {
+		return x.NeededRevision
+	}
+	return 0
+}
+
 type FollowResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
@@ -1346,7 +1417,7 @@ type FollowResponse struct {
 
 func (x *FollowResponse) Reset() {
 	*x = FollowResponse{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[19]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1358,7 +1429,7 @@ func (x *FollowResponse) String() string {
 func (*FollowResponse) ProtoMessage() {}
 
 func (x *FollowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[19]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1371,7 +1442,7 @@ func (x *FollowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowResponse.ProtoReflect.Descriptor instead.
 func (*FollowResponse) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{19}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *FollowResponse) GetMessage() isFollowResponse_Message {
@@ -1441,7 +1512,7 @@ type Agreement struct {
 
 func (x *Agreement) Reset() {
 	*x = Agreement{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[20]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1453,7 +1524,7 @@ func (x *Agreement) String() string {
 func (*Agreement) ProtoMessage() {}
 
 func (x *Agreement) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[20]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1466,7 +1537,7 @@ func (x *Agreement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreement.ProtoReflect.Descriptor instead.
 func (*Agreement) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{20}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Agreement) GetStream() uint64 {
@@ -1490,15 +1561,16 @@ type Append struct {
 	Records            [][]byte               `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // netsy.Record with its crc, whole revisions, right after those before
 	CommittedRevision  int64                  `protobuf:"varint,2,opt,name=committed_revision,json=committedRevision,proto3" json:"committed_revision,omitempty"`
 	CompactionRevision int64                  `protobuf:"varint,3,opt,name=compaction_revision,json=compactionRevision,proto3" json:"compaction_revision,omitempty"`
-	Round              uint64                 `protobuf:"varint,4,opt,name=round,proto3" json:"round,omitempty"`  // to be named in a receipt sent after it
-	Logged             *Logged                `protobuf:"bytes,5,opt,name=logged,proto3" json:"logged,omitempty"` // how far the object log has come
+	Round              uint64                 `protobuf:"varint,4,opt,name=round,proto3" json:"round,omitempty"`                                                    // to be named in a receipt sent after it
+	Logged             *Logged                `protobuf:"bytes,5,opt,name=logged,proto3" json:"logged,omitempty"`                                                   // how far the object log has come
+	CompactionQuestion *CompactionQuestion    `protobuf:"bytes,6,opt,name=compaction_question,json=compactionQuestion,proto3" json:"compaction_question,omitempty"` // the one that is open
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Append) Reset() {
 	*x = Append{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[21]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +1582,7 @@ func (x *Append) String() string {
 func (*Append) ProtoMessage() {}
 
 func (x *Append) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[21]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +1595,7 @@ func (x *Append) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Append.ProtoReflect.Descriptor instead.
 func (*Append) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{21}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Append) GetRecords() [][]byte {
@@ -1561,6 +1633,75 @@ func (x *Append) GetLogged() *Logged {
 	return nil
 }
 
+func (x *Append) GetCompactionQuestion() *CompactionQuestion {
+	if x != nil {
+		return x.CompactionQuestion
+	}
+	return nil
+}
+
+// CompactionQuestion is answered once it was looked at whether what is committed by
+// then is published.
+type CompactionQuestion struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`     // grows by one with each question of a reign
+	Revision      int64                  `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"` // that history is to be compacted at
+	Force         bool                   `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`       // watches that need less are to be cancelled
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompactionQuestion) Reset() {
+	*x = CompactionQuestion{}
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompactionQuestion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompactionQuestion) ProtoMessage() {}
+
+func (x *CompactionQuestion) ProtoReflect() protoreflect.Message {
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompactionQuestion.ProtoReflect.Descriptor instead.
+func (*CompactionQuestion) Descriptor() ([]byte, []int) {
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *CompactionQuestion) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *CompactionQuestion) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *CompactionQuestion) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
+}
+
 // Logged: everything up to pos is in the object log, the last of it in the chunk
 // that begins at first.
 type Logged struct {
@@ -1573,7 +1714,7 @@ type Logged struct {
 
 func (x *Logged) Reset() {
 	*x = Logged{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[22]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1585,7 +1726,7 @@ func (x *Logged) String() string {
 func (*Logged) ProtoMessage() {}
 
 func (x *Logged) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[22]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1598,7 +1739,7 @@ func (x *Logged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Logged.ProtoReflect.Descriptor instead.
 func (*Logged) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{22}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Logged) GetFirst() int64 {
@@ -1623,7 +1764,7 @@ type Behind struct {
 
 func (x *Behind) Reset() {
 	*x = Behind{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[23]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1635,7 +1776,7 @@ func (x *Behind) String() string {
 func (*Behind) ProtoMessage() {}
 
 func (x *Behind) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[23]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1648,7 +1789,7 @@ func (x *Behind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Behind.ProtoReflect.Descriptor instead.
 func (*Behind) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{23}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{25}
 }
 
 type ForwardRequest struct {
@@ -1670,7 +1811,7 @@ type ForwardRequest struct {
 
 func (x *ForwardRequest) Reset() {
 	*x = ForwardRequest{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[24]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1682,7 +1823,7 @@ func (x *ForwardRequest) String() string {
 func (*ForwardRequest) ProtoMessage() {}
 
 func (x *ForwardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[24]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1695,7 +1836,7 @@ func (x *ForwardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardRequest.ProtoReflect.Descriptor instead.
 func (*ForwardRequest) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{24}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ForwardRequest) GetId() uint64 {
@@ -1821,7 +1962,7 @@ type ReadIndexRequest struct {
 
 func (x *ReadIndexRequest) Reset() {
 	*x = ReadIndexRequest{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[25]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1833,7 +1974,7 @@ func (x *ReadIndexRequest) String() string {
 func (*ReadIndexRequest) ProtoMessage() {}
 
 func (x *ReadIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[25]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1846,7 +1987,7 @@ func (x *ReadIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndexRequest.ProtoReflect.Descriptor instead.
 func (*ReadIndexRequest) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{25}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{27}
 }
 
 type ForwardResponse struct {
@@ -1858,6 +1999,7 @@ type ForwardResponse struct {
 	//	*ForwardResponse_Lease
 	//	*ForwardResponse_Revision
 	//	*ForwardResponse_Error
+	//	*ForwardResponse_ReadIndex
 	Answer        isForwardResponse_Answer `protobuf_oneof:"answer"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1865,7 +2007,7 @@ type ForwardResponse struct {
 
 func (x *ForwardResponse) Reset() {
 	*x = ForwardResponse{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[26]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1877,7 +2019,7 @@ func (x *ForwardResponse) String() string {
 func (*ForwardResponse) ProtoMessage() {}
 
 func (x *ForwardResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[26]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1890,7 +2032,7 @@ func (x *ForwardResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardResponse.ProtoReflect.Descriptor instead.
 func (*ForwardResponse) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{26}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ForwardResponse) GetId() uint64 {
@@ -1943,6 +2085,15 @@ func (x *ForwardResponse) GetError() *ForwardError {
 	return nil
 }
 
+func (x *ForwardResponse) GetReadIndex() *ReadIndex {
+	if x != nil {
+		if x, ok := x.Answer.(*ForwardResponse_ReadIndex); ok {
+			return x.ReadIndex
+		}
+	}
+	return nil
+}
+
 type isForwardResponse_Answer interface {
 	isForwardResponse_Answer()
 }
@@ -1956,11 +2107,15 @@ type ForwardResponse_Lease struct {
 }
 
 type ForwardResponse_Revision struct {
-	Revision int64 `protobuf:"varint,4,opt,name=revision,proto3,oneof"` // the read index; or the revision compacted to
+	Revision int64 `protobuf:"varint,4,opt,name=revision,proto3,oneof"` // the revision compacted to
 }
 
 type ForwardResponse_Error struct {
 	Error *ForwardError `protobuf:"bytes,5,opt,name=error,proto3,oneof"`
+}
+
+type ForwardResponse_ReadIndex struct {
+	ReadIndex *ReadIndex `protobuf:"bytes,6,opt,name=read_index,json=readIndex,proto3,oneof"`
 }
 
 func (*ForwardResponse_Response) isForwardResponse_Answer() {}
@@ -1970,6 +2125,62 @@ func (*ForwardResponse_Lease) isForwardResponse_Answer() {}
 func (*ForwardResponse_Revision) isForwardResponse_Answer() {}
 
 func (*ForwardResponse_Error) isForwardResponse_Answer() {}
+
+func (*ForwardResponse_ReadIndex) isForwardResponse_Answer() {}
+
+// ReadIndex: once a replica shows what is committed up to revision, and is compacted
+// at compaction_revision, its reads are current.
+type ReadIndex struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	Revision           int64                  `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	CompactionRevision int64                  `protobuf:"varint,2,opt,name=compaction_revision,json=compactionRevision,proto3" json:"compaction_revision,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *ReadIndex) Reset() {
+	*x = ReadIndex{}
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadIndex) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadIndex) ProtoMessage() {}
+
+func (x *ReadIndex) ProtoReflect() protoreflect.Message {
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadIndex.ProtoReflect.Descriptor instead.
+func (*ReadIndex) Descriptor() ([]byte, []int) {
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ReadIndex) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *ReadIndex) GetCompactionRevision() int64 {
+	if x != nil {
+		return x.CompactionRevision
+	}
+	return 0
+}
 
 type LeaseGranted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1981,7 +2192,7 @@ type LeaseGranted struct {
 
 func (x *LeaseGranted) Reset() {
 	*x = LeaseGranted{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[27]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1993,7 +2204,7 @@ func (x *LeaseGranted) String() string {
 func (*LeaseGranted) ProtoMessage() {}
 
 func (x *LeaseGranted) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[27]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2006,7 +2217,7 @@ func (x *LeaseGranted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseGranted.ProtoReflect.Descriptor instead.
 func (*LeaseGranted) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{27}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *LeaseGranted) GetId() int64 {
@@ -2034,7 +2245,7 @@ type ForwardError struct {
 
 func (x *ForwardError) Reset() {
 	*x = ForwardError{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[28]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2046,7 +2257,7 @@ func (x *ForwardError) String() string {
 func (*ForwardError) ProtoMessage() {}
 
 func (x *ForwardError) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[28]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2059,7 +2270,7 @@ func (x *ForwardError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardError.ProtoReflect.Descriptor instead.
 func (*ForwardError) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{28}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ForwardError) GetKind() ForwardError_Kind {
@@ -2151,7 +2362,7 @@ const file_netsy_peer_v1_peer_proto_rawDesc = "" +
 	"\x05Hello\x12*\n" +
 	"\x04node\x18\x01 \x01(\v2\x16.netsy.peer.v1.NodeRefR\x04node\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x03R\x05epoch\x12&\n" +
-	"\x04tail\x18\x03 \x01(\v2\x12.netsy.peer.v1.PosR\x04tail\"\xe3\x01\n" +
+	"\x04tail\x18\x03 \x01(\v2\x12.netsy.peer.v1.PosR\x04tail\"\xa4\x02\n" +
 	"\aReceipt\x12 \n" +
 	"\vincarnation\x18\x01 \x01(\tR\vincarnation\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x03R\x05epoch\x12\x16\n" +
@@ -2159,7 +2370,14 @@ const file_netsy_peer_v1_peer_proto_rawDesc = "" +
 	"\brevision\x18\x04 \x01(\x03R\brevision\x12\x14\n" +
 	"\x05round\x18\x05 \x01(\x04R\x05round\x12-\n" +
 	"\x12published_revision\x18\x06 \x01(\x03R\x11publishedRevision\x12'\n" +
-	"\x0fneeded_revision\x18\a \x01(\x03R\x0eneededRevision\"\xb7\x01\n" +
+	"\x0fneeded_revision\x18\a \x01(\x03R\x0eneededRevision\x12?\n" +
+	"\n" +
+	"compaction\x18\b \x01(\v2\x1f.netsy.peer.v1.CompactionAnswerR\n" +
+	"compaction\"k\n" +
+	"\x10CompactionAnswer\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x16\n" +
+	"\x06agreed\x18\x02 \x01(\bR\x06agreed\x12'\n" +
+	"\x0fneeded_revision\x18\x03 \x01(\x03R\x0eneededRevision\"\xb7\x01\n" +
 	"\x0eFollowResponse\x128\n" +
 	"\tagreement\x18\x01 \x01(\v2\x18.netsy.peer.v1.AgreementH\x00R\tagreement\x12/\n" +
 	"\x06append\x18\x02 \x01(\v2\x15.netsy.peer.v1.AppendH\x00R\x06append\x12/\n" +
@@ -2167,13 +2385,18 @@ const file_netsy_peer_v1_peer_proto_rawDesc = "" +
 	"\amessage\"I\n" +
 	"\tAgreement\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\x06R\x06stream\x12$\n" +
-	"\x03pos\x18\x02 \x01(\v2\x12.netsy.peer.v1.PosR\x03pos\"\xc7\x01\n" +
+	"\x03pos\x18\x02 \x01(\v2\x12.netsy.peer.v1.PosR\x03pos\"\x9b\x02\n" +
 	"\x06Append\x12\x18\n" +
 	"\arecords\x18\x01 \x03(\fR\arecords\x12-\n" +
 	"\x12committed_revision\x18\x02 \x01(\x03R\x11committedRevision\x12/\n" +
 	"\x13compaction_revision\x18\x03 \x01(\x03R\x12compactionRevision\x12\x14\n" +
 	"\x05round\x18\x04 \x01(\x04R\x05round\x12-\n" +
-	"\x06logged\x18\x05 \x01(\v2\x15.netsy.peer.v1.LoggedR\x06logged\"D\n" +
+	"\x06logged\x18\x05 \x01(\v2\x15.netsy.peer.v1.LoggedR\x06logged\x12R\n" +
+	"\x13compaction_question\x18\x06 \x01(\v2!.netsy.peer.v1.CompactionQuestionR\x12compactionQuestion\"^\n" +
+	"\x12CompactionQuestion\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x14\n" +
+	"\x05force\x18\x03 \x01(\bR\x05force\"D\n" +
 	"\x06Logged\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\x03R\x05first\x12$\n" +
 	"\x03pos\x18\x02 \x01(\v2\x12.netsy.peer.v1.PosR\x03pos\"\b\n" +
@@ -2189,14 +2412,19 @@ const file_netsy_peer_v1_peer_proto_rawDesc = "" +
 	"\n" +
 	"read_index\x18\b \x01(\v2\x1f.netsy.peer.v1.ReadIndexRequestH\x00R\treadIndexB\t\n" +
 	"\arequest\"\x12\n" +
-	"\x10ReadIndexRequest\"\xd1\x01\n" +
+	"\x10ReadIndexRequest\"\x8c\x02\n" +
 	"\x0fForwardResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x1c\n" +
 	"\bresponse\x18\x02 \x01(\fH\x00R\bresponse\x123\n" +
 	"\x05lease\x18\x03 \x01(\v2\x1b.netsy.peer.v1.LeaseGrantedH\x00R\x05lease\x12\x1c\n" +
 	"\brevision\x18\x04 \x01(\x03H\x00R\brevision\x123\n" +
-	"\x05error\x18\x05 \x01(\v2\x1b.netsy.peer.v1.ForwardErrorH\x00R\x05errorB\b\n" +
-	"\x06answer\"0\n" +
+	"\x05error\x18\x05 \x01(\v2\x1b.netsy.peer.v1.ForwardErrorH\x00R\x05error\x129\n" +
+	"\n" +
+	"read_index\x18\x06 \x01(\v2\x18.netsy.peer.v1.ReadIndexH\x00R\treadIndexB\b\n" +
+	"\x06answer\"X\n" +
+	"\tReadIndex\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision\x12/\n" +
+	"\x13compaction_revision\x18\x02 \x01(\x03R\x12compactionRevision\"0\n" +
 	"\fLeaseGranted\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x10\n" +
 	"\x03ttl\x18\x02 \x01(\x03R\x03ttl\"\x9f\x03\n" +
@@ -2255,7 +2483,7 @@ func file_netsy_peer_v1_peer_proto_rawDescGZIP() []byte {
 }
 
 var file_netsy_peer_v1_peer_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_netsy_peer_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_netsy_peer_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_netsy_peer_v1_peer_proto_goTypes = []any{
 	(Health)(0),                      // 0: netsy.peer.v1.Health
 	(PrimaryState)(0),                // 1: netsy.peer.v1.PrimaryState
@@ -2279,16 +2507,19 @@ var file_netsy_peer_v1_peer_proto_goTypes = []any{
 	(*FollowRequest)(nil),            // 19: netsy.peer.v1.FollowRequest
 	(*Hello)(nil),                    // 20: netsy.peer.v1.Hello
 	(*Receipt)(nil),                  // 21: netsy.peer.v1.Receipt
-	(*FollowResponse)(nil),           // 22: netsy.peer.v1.FollowResponse
-	(*Agreement)(nil),                // 23: netsy.peer.v1.Agreement
-	(*Append)(nil),                   // 24: netsy.peer.v1.Append
-	(*Logged)(nil),                   // 25: netsy.peer.v1.Logged
-	(*Behind)(nil),                   // 26: netsy.peer.v1.Behind
-	(*ForwardRequest)(nil),           // 27: netsy.peer.v1.ForwardRequest
-	(*ReadIndexRequest)(nil),         // 28: netsy.peer.v1.ReadIndexRequest
-	(*ForwardResponse)(nil),          // 29: netsy.peer.v1.ForwardResponse
-	(*LeaseGranted)(nil),             // 30: netsy.peer.v1.LeaseGranted
-	(*ForwardError)(nil),             // 31: netsy.peer.v1.ForwardError
+	(*CompactionAnswer)(nil),         // 22: netsy.peer.v1.CompactionAnswer
+	(*FollowResponse)(nil),           // 23: netsy.peer.v1.FollowResponse
+	(*Agreement)(nil),                // 24: netsy.peer.v1.Agreement
+	(*Append)(nil),                   // 25: netsy.peer.v1.Append
+	(*CompactionQuestion)(nil),       // 26: netsy.peer.v1.CompactionQuestion
+	(*Logged)(nil),                   // 27: netsy.peer.v1.Logged
+	(*Behind)(nil),                   // 28: netsy.peer.v1.Behind
+	(*ForwardRequest)(nil),           // 29: netsy.peer.v1.ForwardRequest
+	(*ReadIndexRequest)(nil),         // 30: netsy.peer.v1.ReadIndexRequest
+	(*ForwardResponse)(nil),          // 31: netsy.peer.v1.ForwardResponse
+	(*ReadIndex)(nil),                // 32: netsy.peer.v1.ReadIndex
+	(*LeaseGranted)(nil),             // 33: netsy.peer.v1.LeaseGranted
+	(*ForwardError)(nil),             // 34: netsy.peer.v1.ForwardError
 }
 var file_netsy_peer_v1_peer_proto_depIdxs = []int32{
 	0,  // 0: netsy.peer.v1.NodeState.health:type_name -> netsy.peer.v1.Health
@@ -2306,37 +2537,40 @@ var file_netsy_peer_v1_peer_proto_depIdxs = []int32{
 	21, // 12: netsy.peer.v1.FollowRequest.receipt:type_name -> netsy.peer.v1.Receipt
 	10, // 13: netsy.peer.v1.Hello.node:type_name -> netsy.peer.v1.NodeRef
 	3,  // 14: netsy.peer.v1.Hello.tail:type_name -> netsy.peer.v1.Pos
-	23, // 15: netsy.peer.v1.FollowResponse.agreement:type_name -> netsy.peer.v1.Agreement
-	24, // 16: netsy.peer.v1.FollowResponse.append:type_name -> netsy.peer.v1.Append
-	26, // 17: netsy.peer.v1.FollowResponse.behind:type_name -> netsy.peer.v1.Behind
-	3,  // 18: netsy.peer.v1.Agreement.pos:type_name -> netsy.peer.v1.Pos
-	25, // 19: netsy.peer.v1.Append.logged:type_name -> netsy.peer.v1.Logged
-	3,  // 20: netsy.peer.v1.Logged.pos:type_name -> netsy.peer.v1.Pos
-	28, // 21: netsy.peer.v1.ForwardRequest.read_index:type_name -> netsy.peer.v1.ReadIndexRequest
-	30, // 22: netsy.peer.v1.ForwardResponse.lease:type_name -> netsy.peer.v1.LeaseGranted
-	31, // 23: netsy.peer.v1.ForwardResponse.error:type_name -> netsy.peer.v1.ForwardError
-	2,  // 24: netsy.peer.v1.ForwardError.kind:type_name -> netsy.peer.v1.ForwardError.Kind
-	6,  // 25: netsy.peer.v1.Peer.Heartbeats:input_type -> netsy.peer.v1.HeartbeatReply
-	8,  // 26: netsy.peer.v1.Peer.PrepareEpoch:input_type -> netsy.peer.v1.PrepareEpochRequest
-	11, // 27: netsy.peer.v1.Peer.PushClusterState:input_type -> netsy.peer.v1.ClusterState
-	13, // 28: netsy.peer.v1.Peer.GetNodeState:input_type -> netsy.peer.v1.GetNodeStateRequest
-	17, // 29: netsy.peer.v1.Peer.RemoveVoter:input_type -> netsy.peer.v1.RemoveVoterRequest
-	19, // 30: netsy.peer.v1.Peer.Follow:input_type -> netsy.peer.v1.FollowRequest
-	27, // 31: netsy.peer.v1.Peer.Forward:input_type -> netsy.peer.v1.ForwardRequest
-	15, // 32: netsy.peer.v1.Election.ListMembers:input_type -> netsy.peer.v1.ListMembersRequest
-	5,  // 33: netsy.peer.v1.Peer.Heartbeats:output_type -> netsy.peer.v1.Heartbeat
-	9,  // 34: netsy.peer.v1.Peer.PrepareEpoch:output_type -> netsy.peer.v1.PrepareEpochResponse
-	12, // 35: netsy.peer.v1.Peer.PushClusterState:output_type -> netsy.peer.v1.PushClusterStateResponse
-	4,  // 36: netsy.peer.v1.Peer.GetNodeState:output_type -> netsy.peer.v1.NodeState
-	18, // 37: netsy.peer.v1.Peer.RemoveVoter:output_type -> netsy.peer.v1.RemoveVoterResponse
-	22, // 38: netsy.peer.v1.Peer.Follow:output_type -> netsy.peer.v1.FollowResponse
-	29, // 39: netsy.peer.v1.Peer.Forward:output_type -> netsy.peer.v1.ForwardResponse
-	16, // 40: netsy.peer.v1.Election.ListMembers:output_type -> netsy.peer.v1.ListMembersResponse
-	33, // [33:41] is the sub-list for method output_type
-	25, // [25:33] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	22, // 15: netsy.peer.v1.Receipt.compaction:type_name -> netsy.peer.v1.CompactionAnswer
+	24, // 16: netsy.peer.v1.FollowResponse.agreement:type_name -> netsy.peer.v1.Agreement
+	25, // 17: netsy.peer.v1.FollowResponse.append:type_name -> netsy.peer.v1.Append
+	28, // 18: netsy.peer.v1.FollowResponse.behind:type_name -> netsy.peer.v1.Behind
+	3,  // 19: netsy.peer.v1.Agreement.pos:type_name -> netsy.peer.v1.Pos
+	27, // 20: netsy.peer.v1.Append.logged:type_name -> netsy.peer.v1.Logged
+	26, // 21: netsy.peer.v1.Append.compaction_question:type_name -> netsy.peer.v1.CompactionQuestion
+	3,  // 22: netsy.peer.v1.Logged.pos:type_name -> netsy.peer.v1.Pos
+	30, // 23: netsy.peer.v1.ForwardRequest.read_index:type_name -> netsy.peer.v1.ReadIndexRequest
+	33, // 24: netsy.peer.v1.ForwardResponse.lease:type_name -> netsy.peer.v1.LeaseGranted
+	34, // 25: netsy.peer.v1.ForwardResponse.error:type_name -> netsy.peer.v1.ForwardError
+	32, // 26: netsy.peer.v1.ForwardResponse.read_index:type_name -> netsy.peer.v1.ReadIndex
+	2,  // 27: netsy.peer.v1.ForwardError.kind:type_name -> netsy.peer.v1.ForwardError.Kind
+	6,  // 28: netsy.peer.v1.Peer.Heartbeats:input_type -> netsy.peer.v1.HeartbeatReply
+	8,  // 29: netsy.peer.v1.Peer.PrepareEpoch:input_type -> netsy.peer.v1.PrepareEpochRequest
+	11, // 30: netsy.peer.v1.Peer.PushClusterState:input_type -> netsy.peer.v1.ClusterState
+	13, // 31: netsy.peer.v1.Peer.GetNodeState:input_type -> netsy.peer.v1.GetNodeStateRequest
+	17, // 32: netsy.peer.v1.Peer.RemoveVoter:input_type -> netsy.peer.v1.RemoveVoterRequest
+	19, // 33: netsy.peer.v1.Peer.Follow:input_type -> netsy.peer.v1.FollowRequest
+	29, // 34: netsy.peer.v1.Peer.Forward:input_type -> netsy.peer.v1.ForwardRequest
+	15, // 35: netsy.peer.v1.Election.ListMembers:input_type -> netsy.peer.v1.ListMembersRequest
+	5,  // 36: netsy.peer.v1.Peer.Heartbeats:output_type -> netsy.peer.v1.Heartbeat
+	9,  // 37: netsy.peer.v1.Peer.PrepareEpoch:output_type -> netsy.peer.v1.PrepareEpochResponse
+	12, // 38: netsy.peer.v1.Peer.PushClusterState:output_type -> netsy.peer.v1.PushClusterStateResponse
+	4,  // 39: netsy.peer.v1.Peer.GetNodeState:output_type -> netsy.peer.v1.NodeState
+	18, // 40: netsy.peer.v1.Peer.RemoveVoter:output_type -> netsy.peer.v1.RemoveVoterResponse
+	23, // 41: netsy.peer.v1.Peer.Follow:output_type -> netsy.peer.v1.FollowResponse
+	31, // 42: netsy.peer.v1.Peer.Forward:output_type -> netsy.peer.v1.ForwardResponse
+	16, // 43: netsy.peer.v1.Election.ListMembers:output_type -> netsy.peer.v1.ListMembersResponse
+	36, // [36:44] is the sub-list for method output_type
+	28, // [28:36] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_netsy_peer_v1_peer_proto_init() }
@@ -2349,12 +2583,12 @@ func file_netsy_peer_v1_peer_proto_init() {
 		(*FollowRequest_Held)(nil),
 		(*FollowRequest_Receipt)(nil),
 	}
-	file_netsy_peer_v1_peer_proto_msgTypes[19].OneofWrappers = []any{
+	file_netsy_peer_v1_peer_proto_msgTypes[20].OneofWrappers = []any{
 		(*FollowResponse_Agreement)(nil),
 		(*FollowResponse_Append)(nil),
 		(*FollowResponse_Behind)(nil),
 	}
-	file_netsy_peer_v1_peer_proto_msgTypes[24].OneofWrappers = []any{
+	file_netsy_peer_v1_peer_proto_msgTypes[26].OneofWrappers = []any{
 		(*ForwardRequest_Txn)(nil),
 		(*ForwardRequest_Put)(nil),
 		(*ForwardRequest_DeleteRange)(nil),
@@ -2362,11 +2596,12 @@ func file_netsy_peer_v1_peer_proto_init() {
 		(*ForwardRequest_Compact)(nil),
 		(*ForwardRequest_ReadIndex)(nil),
 	}
-	file_netsy_peer_v1_peer_proto_msgTypes[26].OneofWrappers = []any{
+	file_netsy_peer_v1_peer_proto_msgTypes[28].OneofWrappers = []any{
 		(*ForwardResponse_Response)(nil),
 		(*ForwardResponse_Lease)(nil),
 		(*ForwardResponse_Revision)(nil),
 		(*ForwardResponse_Error)(nil),
+		(*ForwardResponse_ReadIndex)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2374,7 +2609,7 @@ func file_netsy_peer_v1_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_netsy_peer_v1_peer_proto_rawDesc), len(file_netsy_peer_v1_peer_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   29,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
