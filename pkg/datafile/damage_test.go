@@ -16,7 +16,7 @@ import (
 
 // kinds are all kinds of damage; every error must be of exactly one.
 var kinds = []error{ErrTruncated, ErrLength, ErrTooLarge, ErrChecksum, ErrMalformed, ErrZstd, ErrRecordMissing,
-	ErrRecordDuplicated, ErrRecordReordered, ErrRecordExtra, ErrEpoch, ErrFooter, ErrTrailing, ErrSchemaVersion, ErrKind, ErrCompression}
+	ErrRecordDuplicated, ErrRecordReordered, ErrRecordExtra, ErrTombstone, ErrEpoch, ErrFooter, ErrTrailing, ErrSchemaVersion, ErrKind, ErrCompression}
 
 func kindOf(t *testing.T, err error) error {
 	t.Helper()

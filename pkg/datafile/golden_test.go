@@ -36,9 +36,16 @@ func goldens() []golden {
 		{"chunk", testHeader(Chunk, None, 6), testRecords(10), true},
 		{"chunk-zstd", testHeader(Chunk, Zstd, 6), long, false},
 		{"snapshot", snapshot, long, false},
+		{"snapshot-purged", Header{Kind: Snapshot, Compression: Zstd, RecordsCount: 4, LeaderID: "node-1", CreatedAt: testTime, Epoch: 6, Purged: 11}, reducedRecords(), false},
 		{"tombstone", testHeader(Chunk, None, 0), nil, true},
 		{"without-epochs", Header{Kind: Chunk, Compression: None, RecordsCount: 3, LeaderID: "node-1", CreatedAt: testTime}, older, true},
 	}
+}
+
+// reducedRecords are what stays of testRecords(10) when history is reduced up to 11.
+func reducedRecords() []record.Record {
+	recs := testRecords(10)
+	return append(recs[:1:1], recs[2:5]...) // the state at 11, of which one key is gone; all of 12
 }
 
 func (g *golden) encode(t *testing.T) []byte {
