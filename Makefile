@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X github.com/netsy-io/netsy/pkg/version.version=$(VERSION)
-BINARIES := netsy-node netsy-elector netsyctl
+BINARIES := netsy-node netsy-elector netsy-compactor netsyctl
 NODES ?= 1
 DIR ?= dev-data
 # RACE=-race turns the race detector on.

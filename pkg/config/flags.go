@@ -12,7 +12,7 @@ func Flags(program Program) []cli.Flag {
 		}
 		// Defaults are Resolve's, so that an empty variable has them too.
 		text := s.def
-		if text == "" {
+		if text == "" && s.required&program == 0 {
 			text = s.defText
 		}
 		flags = append(flags, &cli.StringFlag{Name: s.flag, EnvVars: []string{s.env}, Usage: s.doc, DefaultText: text})

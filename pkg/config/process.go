@@ -72,7 +72,7 @@ func (r *resolver) take(get func(string) string) {
 		if v == "" {
 			v = s.def
 		}
-		if v == "" && s.required {
+		if v == "" && s.required&r.program != 0 {
 			r.add(s.flag, "is required: %s", s.doc)
 		}
 		*s.at(r.process) = v
@@ -92,7 +92,7 @@ func (r *resolver) cluster() {
 
 func (r *resolver) checkNames() {
 	p := r.process
-	if !r.bad["node-id"] {
+	if !r.bad["node-id"] && p.NodeID != "" {
 		if err := identity.ValidateName(p.NodeID); err != nil {
 			r.add("node-id", "%v", err)
 		}

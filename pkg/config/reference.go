@@ -54,6 +54,8 @@ An empty variable counts as one that isn't set.
 
 const clusterHead = `
 ` + "`netsy-node --with-elector` (or `NETSY_WITH_ELECTOR=true`)" + ` runs an elector inside the node, with the node's certificate.
+` + "`netsy-compactor`" + ` has, beside its settings, ` + "`--once`, `--interval` (`NETSY_COMPACTOR_INTERVAL`), `--dry-run` and `--dir` (`NETSY_COMPACTOR_DIR`)" + `: see its ` + "`--help`" + `. It
+needs no certificate: it talks to object storage only.
 
 Every port but health speaks mutual TLS; there is no way to switch it off. TLS files are followed as they change on disk: a
 new certificate or CA counts from the next connection on, and a set that doesn't fit together (half-written, expired, another
@@ -72,7 +74,9 @@ func writeSettings(b *strings.Builder) {
 		s := &settings[i]
 		def := s.defText
 		switch {
-		case s.required:
+		case s.required != 0 && s.required != s.programs:
+			def = "**required** (" + namesOf(s.programs&^s.required) + ": " + s.defText + ")"
+		case s.required != 0:
 			def = "**required**"
 		case s.def != "":
 			def = "`" + s.def + "`"
@@ -85,9 +89,13 @@ func (s *setting) users() string {
 	if s.programs == allPrograms {
 		return "all"
 	}
+	return namesOf(s.programs)
+}
+
+func namesOf(set Program) string {
 	var names []string
 	for _, p := range []Program{NodeProgram, ElectorProgram, CompactorProgram} {
-		if s.programs&p != 0 {
+		if set&p != 0 {
 			names = append(names, strings.TrimPrefix(p.String(), "netsy-"))
 		}
 	}
@@ -136,8 +144,11 @@ func Explain(name string) (text string, ok bool) {
 
 func (s *setting) explain(b *strings.Builder) {
 	def := "default " + s.def + s.defText
-	if s.required {
+	if s.required != 0 {
 		def = "required"
+	}
+	if s.required != 0 && s.required != s.programs {
+		def += " (" + namesOf(s.programs&^s.required) + ": " + s.defText + ")"
 	}
 	fmt.Fprintf(b, "%s, --%s\n    %s; used by: %s\n    %s\n\n", s.env, s.flag, def, s.users(), s.doc)
 }

@@ -87,6 +87,12 @@ func TestResolveElectorAndCompactor(t *testing.T) {
 	if err != nil || p.TLS != (identity.Files{}) {
 		t.Errorf("compactor: %+v, %v", p, err)
 	}
+	if p, err = Resolve(CompactorProgram, env{"config": e["config"]}.get); err != nil || p.NodeID != "" {
+		t.Errorf("compactor without an id: %+v, %v", p, err)
+	}
+	if _, err = Resolve(CompactorProgram, env{"node-id": "C 1", "config": e["config"]}.get); err == nil {
+		t.Error("a compactor's id may be anything")
+	}
 }
 
 func TestResolveRefuses(t *testing.T) {

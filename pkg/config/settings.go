@@ -31,7 +31,7 @@ type setting struct {
 	def      string
 	defText  string // what an empty default means, for people
 	doc      string
-	required bool
+	required Program // who can't do without it
 	programs Program
 	at       func(*Process) *string
 }
@@ -40,10 +40,10 @@ func (s *setting) label() string { return s.env + " (--" + s.flag + ")" }
 
 // settings lists them all, in the order of the reference.
 var settings = []setting{
-	{flag: "config", env: "NETSY_CONFIG", required: true, programs: allPrograms, at: func(p *Process) *string { return &p.ConfigFile },
+	{flag: "config", env: "NETSY_CONFIG", required: allPrograms, programs: allPrograms, at: func(p *Process) *string { return &p.ConfigFile },
 		doc: "The cluster file, the same for every process of a cluster."},
-	{flag: "node-id", env: "NETSY_NODE_ID", required: true, programs: allPrograms, at: func(p *Process) *string { return &p.NodeID },
-		doc: "Names this process in its cluster: lowercase letters, digits, single hyphens, at most 32. It must be the name in its certificate. A node keeps its id for ever."},
+	{flag: "node-id", env: "NETSY_NODE_ID", required: overTLS, defText: "host name", programs: allPrograms, at: func(p *Process) *string { return &p.NodeID },
+		doc: "Names this process in its cluster: lowercase letters, digits, single hyphens, at most 32. It must be the name in its certificate. A node keeps its id for ever. A compactor's is for people, and needs not be its own."},
 	{flag: "data-dir", env: "NETSY_DATA_DIR", def: "/var/lib/netsy", programs: NodeProgram, at: func(p *Process) *string { return &p.DataDir },
 		doc: "The node's local copy. It may be lost at any time; one process uses it at a time."},
 	{flag: "bind-client", env: "NETSY_BIND_CLIENT", def: ":2378", programs: NodeProgram, at: func(p *Process) *string { return &p.BindClient },
@@ -60,11 +60,11 @@ var settings = []setting{
 		doc: "host:port at which others reach NETSY_BIND_ELECTION."},
 	{flag: "bind-health", env: "NETSY_BIND_HEALTH", def: ":8080", programs: allPrograms, at: func(p *Process) *string { return &p.BindHealth },
 		doc: "Plain HTTP for /healthz, /readyz and /metrics."},
-	{flag: "tls-ca", env: "NETSY_TLS_CA", required: true, programs: overTLS, at: func(p *Process) *string { return &p.TLS.CA },
+	{flag: "tls-ca", env: "NETSY_TLS_CA", required: overTLS, programs: overTLS, at: func(p *Process) *string { return &p.TLS.CA },
 		doc: "PEM file of the CA (or CAs) whose certificates count. Followed as it changes on disk, as are the other two."},
-	{flag: "tls-cert", env: "NETSY_TLS_CERT", required: true, programs: overTLS, at: func(p *Process) *string { return &p.TLS.Cert },
+	{flag: "tls-cert", env: "NETSY_TLS_CERT", required: overTLS, programs: overTLS, at: func(p *Process) *string { return &p.TLS.Cert },
 		doc: "PEM file of this process's certificate, with the URI SAN netsy://{cluster_id}/peer/{node_id} (elector: netsy://{cluster_id}/elector/{node_id}), for servers and clients."},
-	{flag: "tls-key", env: "NETSY_TLS_KEY", required: true, programs: overTLS, at: func(p *Process) *string { return &p.TLS.Key },
+	{flag: "tls-key", env: "NETSY_TLS_KEY", required: overTLS, programs: overTLS, at: func(p *Process) *string { return &p.TLS.Key },
 		doc: "PEM file of the certificate's key."},
 	{flag: "log-level", env: "NETSY_LOG_LEVEL", def: "info", programs: allPrograms, at: func(p *Process) *string { return &p.LogLevel },
 		doc: "trace, debug, info, warn or error."},

@@ -38,6 +38,22 @@ type process struct {
 }
 
 func newProcess(ctx context.Context, p *config.Process, log hclog.Logger) (*process, error) {
+	d, err := newStoreProcess(ctx, p, log)
+	if err != nil {
+		return nil, err
+	}
+	d.tls = identity.NewMetrics(d.metrics)
+	d.rpcs = grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram())
+	d.metrics.MustRegister(d.rpcs)
+	if d.source, err = identity.Open(identity.Options{Files: p.TLS, Logger: log.Named("identity"), Metrics: d.tls}); err != nil {
+		return nil, fmt.Errorf("reading certificates: %w", err)
+	}
+	return d, nil
+}
+
+// newStoreProcess is newProcess for one that talks to object storage only: it has no
+// certificate.
+func newStoreProcess(ctx context.Context, p *config.Process, log hclog.Logger) (*process, error) {
 	d := &process{Process: p, log: log, metrics: prometheus.NewRegistry()}
 	d.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -50,12 +66,6 @@ func newProcess(ctx context.Context, p *config.Process, log hclog.Logger) (*proc
 		return nil, fmt.Errorf("opening object storage: %w", err)
 	}
 	d.store = instrumented.Wrap(st, instrumented.NewMetrics(d.metrics))
-	d.tls = identity.NewMetrics(d.metrics)
-	d.rpcs = grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram())
-	d.metrics.MustRegister(d.rpcs)
-	if d.source, err = identity.Open(identity.Options{Files: p.TLS, Logger: log.Named("identity"), Metrics: d.tls}); err != nil {
-		return nil, fmt.Errorf("reading certificates: %w", err)
-	}
 	return d, nil
 }
 

@@ -1,0 +1,37 @@
+package compactor
+
+import (
+	"fmt"
+	"time"
+)
+
+// Thresholds say when a snapshot is due, by what the log holds beyond the newest one. A
+// zero threshold is off.
+type Thresholds struct {
+	Records int64         // revisions
+	Size    int64         // bytes of chunks
+	Age     time.Duration // of the newest snapshot; of the log, if there is none
+}
+
+// Beyond is what the log holds beyond the newest snapshot that isn't known to be corrupt.
+type Beyond struct {
+	Records int64
+	Size    int64
+	Age     time.Duration // by the store's clock
+}
+
+// due says why a snapshot is to be written, "" if none is. It is pure. Nothing beyond the
+// newest snapshot is never a reason: there would be nothing in it.
+func (t Thresholds) due(b Beyond) string {
+	switch {
+	case b.Records <= 0:
+		return ""
+	case t.Records > 0 && b.Records >= t.Records:
+		return fmt.Sprintf("%d revisions beyond the newest snapshot, the threshold is %d", b.Records, t.Records)
+	case t.Size > 0 && b.Size >= t.Size:
+		return fmt.Sprintf("%d bytes beyond the newest snapshot, the threshold is %d", b.Size, t.Size)
+	case t.Age > 0 && b.Age >= t.Age:
+		return fmt.Sprintf("the newest snapshot is %v old, the threshold is %v", b.Age.Truncate(time.Second), t.Age)
+	}
+	return ""
+}
