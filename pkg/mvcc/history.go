@@ -154,6 +154,24 @@ func (s *Store) read(ctx context.Context, op string, fn func(*sql.Tx) error) err
 	return fn(tx)
 }
 
+// readConn is read for what goes by database/sql.
+func (s *Store) readConn(ctx context.Context, op string, fn func(*sql.Conn) error) (err error) {
+	conn, err := s.readDB.Conn(ctx)
+	if err != nil {
+		return sqlError(op, err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
+		return sqlError(op, err)
+	}
+	defer func() { // nothing to commit; but a connection that holds on to its moment must not be used again
+		if _, endErr := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); endErr != nil {
+			err = errors.Join(err, sqlError(op, endErr))
+		}
+	}()
+	return fn(conn)
+}
+
 // checkCompacted refuses revisions below the compaction revision, as of the moment
 // that the transaction sees: superseded records are only gone where this shows it.
 func (s *Store) checkCompacted(ctx context.Context, tx *sql.Tx, rev record.Revision) error {

@@ -2,7 +2,6 @@ package mvcc
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -68,47 +67,12 @@ func (s *Store) newWorking(ctx context.Context, to record.Revision) (*Working, e
 	base := s.Snapshot()
 	w := &Working{store: s, tree: base.tree.Copy(), rev: base.rev, undo: undoLog{floor: base.rev}}
 	s.publishMu.Unlock()
+	start := time.Now()
 	if err := w.load(ctx, to); err != nil {
 		return nil, fmt.Errorf("mvcc: load state: %w", err)
 	}
+	s.metrics.stateSeconds.Set(time.Since(start).Seconds())
 	return w, nil
-}
-
-// load replays what is stored beyond the present state, up to to. It is one
-// transaction: were a tombstone purged between two, the put before it would stand.
-func (w *Working) load(ctx context.Context, to record.Revision) error {
-	return w.store.read(ctx, "load state", func(tx *sql.Tx) error {
-		stored, err := readDurable(ctx, tx)
-		if err != nil {
-			return err
-		}
-		to = max(to, w.rev)
-		if to < stored.purged {
-			return fmt.Errorf("%w: revision %d, superseded records are gone up to %d", ErrCompacted, to, stored.purged)
-		}
-		if w.rev < stored.purged { // deletions from here to there are not stored: what they deleted must not be here
-			w.tree, w.rev = newTree(), 0
-		}
-		for from := w.rev + 1; from <= to; {
-			p, err := readPiece(ctx, tx, from, to, everything)
-			if err != nil {
-				return err
-			}
-			for _, r := range p.records {
-				if r.Revision > max(w.rev, stored.purged)+1 {
-					return fmt.Errorf("%w: revision %d follows %d", ErrCorrupt, r.Revision, w.rev)
-				}
-				w.Apply(r)
-			}
-			w.undo.forget(w.rev)
-			from = p.next
-		}
-		if w.rev < to && to > stored.purged {
-			return fmt.Errorf("%w: history ends at revision %d, not %d", ErrCorrupt, w.rev, to)
-		}
-		w.rev = to
-		return nil
-	})
 }
 
 // Revision is the last assigned revision.
