@@ -12,9 +12,9 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/netsy-io/netsy/pkg/forward"
+	"github.com/netsy-io/netsy/pkg/loading"
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
-	"github.com/netsy-io/netsy/pkg/primary"
 	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/registry"
 	"github.com/netsy-io/netsy/pkg/replication"
@@ -127,10 +127,13 @@ func (n *Node) followOnce(ctx context.Context, l leadership, client pb.PeerClien
 }
 
 // catchUp brings the local copy to the end of the object log: the Primary's memory and
-// SQLite don't reach back to where this copy ends.
+// SQLite don't reach back to where this copy ends. Watches that still needed what a
+// snapshot no longer has are told so.
 func (n *Node) catchUp(ctx context.Context) error {
-	n.log.Info("loading the object log", "event", "log_load", "tail", n.mvcc.Tail().String())
-	end, err := primary.CatchUp(ctx, n.mvcc, n.objectLog, n.log)
+	end, err := loading.CatchUp(ctx, loading.Config{
+		Store: n.mvcc, Log: n.objectLog, Snapshots: n.snapshots, Limit: loading.AnyEpoch, Logger: n.log.Named("loading"), Metrics: n.meters.loading,
+	})
+	n.hub.Compacted(n.mvcc.CompactRevision())
 	if err != nil {
 		return fmt.Errorf("node: loading the object log: %w", err)
 	}

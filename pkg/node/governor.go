@@ -109,13 +109,14 @@ func (n *Node) startReign(ctx context.Context, epoch record.Epoch) (*primary.Rei
 		cancel(fmt.Errorf("%w before it was active", primary.ErrDeposed))
 	}()
 	r, err := primary.Start(ctx, primary.Config{
-		Store: n.mvcc, Log: n.objectLog, Hub: n.hub, Office: office{n, epoch},
+		Store: n.mvcc, Log: n.objectLog, Snapshots: n.snapshots, Hub: n.hub, Office: office{n, epoch},
 		Epoch: epoch, Self: n.ref(),
 		Quorum: n.o.Quorum, QuorumTimeout: n.o.QuorumTimeout, FlushBytes: n.o.FlushBytes, FlushAge: n.o.FlushAge,
 		Alone:             n.alone,
 		HeartbeatInterval: n.o.HeartbeatInterval, DegradationCount: n.o.DegradationCount,
 		CompactionInterval: n.o.CompactionInterval, CompactionWindow: n.o.CompactionWindow,
 		Logger: n.log.Named("primary"), Metrics: n.meters.primary, FeedMetrics: n.meters.replication,
+		LoadMetrics: n.meters.loading,
 	})
 	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
 		err = fmt.Errorf("%w: %w", cause, err) // requests that were cut off don't say why

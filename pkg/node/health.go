@@ -8,11 +8,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/netsy-io/netsy/pkg/forward"
+	"github.com/netsy-io/netsy/pkg/loading"
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/primary"
 	"github.com/netsy-io/netsy/pkg/replication"
+	"github.com/netsy-io/netsy/pkg/snapshot"
 	"github.com/netsy-io/netsy/pkg/watch"
 )
 
@@ -46,6 +48,8 @@ type meters struct {
 	mvcc      *mvcc.Metrics
 	watch     *watch.Metrics
 	objectLog *objectlog.Metrics
+	snapshot  *snapshot.Metrics
+	loading   *loading.Metrics
 	primary   *primary.Metrics
 
 	replication *replication.Metrics
@@ -55,7 +59,8 @@ type meters struct {
 func newMeters(reg prometheus.Registerer) meters {
 	return meters{
 		mvcc: mvcc.NewMetrics(reg), watch: watch.NewMetrics(reg),
-		objectLog: objectlog.NewMetrics(reg), primary: primary.NewMetrics(reg), replication: replication.NewMetrics(reg),
+		objectLog: objectlog.NewMetrics(reg), snapshot: snapshot.NewMetrics(reg), loading: loading.NewMetrics(reg),
+		primary: primary.NewMetrics(reg), replication: replication.NewMetrics(reg),
 		forward: forward.NewMetrics(reg),
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/registry"
 	"github.com/netsy-io/netsy/pkg/replication"
+	"github.com/netsy-io/netsy/pkg/snapshot"
 	"github.com/netsy-io/netsy/pkg/watch"
 )
 
@@ -32,6 +33,7 @@ type Node struct {
 
 	mvcc      *mvcc.Store
 	objectLog *objectlog.Log
+	snapshots *snapshot.Store
 	registry  *registry.Registry
 	hub       *watch.Hub
 	applier   *replication.Applier
@@ -59,6 +61,7 @@ func New(ctx context.Context, o Options) (*Node, error) {
 	n.registry = registry.New(o.Store, o.ClusterID)
 	n.meters = newMeters(o.Metrics)
 	n.objectLog = objectlog.New(o.Store, objectlog.Options{Logger: n.log.Named("objectlog"), Metrics: n.meters.objectLog})
+	n.snapshots = snapshot.New(o.Store, snapshot.Options{Logger: n.log.Named("snapshot"), Metrics: n.meters.snapshot})
 	if err := objectstore.Probe(ctx, o.Store); err != nil {
 		return nil, fmt.Errorf("node: object store %s: %w", o.Store, err)
 	}

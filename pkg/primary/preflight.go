@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/netsy-io/netsy/pkg/mvcc"
+	"github.com/netsy-io/netsy/pkg/loading"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/record"
 )
@@ -50,75 +49,14 @@ func (p *preflight) run(ctx context.Context) (*objectlog.Writer, error) {
 
 // catchUp lays the object log over the local copy: the log wins.
 func (p *preflight) catchUp(ctx context.Context) (objectlog.End, error) {
-	after, err := p.agreed(ctx)
-	if err != nil {
-		return objectlog.End{}, err
-	}
-	began, chunks := time.Now(), 0
-	end, err := p.cfg.Log.Read(ctx, after, func(c objectlog.Chunk) error {
-		if c.Header.Epoch > p.cfg.Epoch {
-			return &HigherEpochError{Own: p.cfg.Epoch, Seen: c.Header.Epoch, Where: c.Info.Key}
-		}
-		chunks++
-		return p.apply(ctx, c)
+	end, err := loading.CatchUp(ctx, loading.Config{
+		Store: p.cfg.Store, Log: p.cfg.Log, Snapshots: p.cfg.Snapshots, Limit: p.cfg.Epoch, Logger: p.log, Metrics: p.cfg.LoadMetrics,
 	})
-	if err != nil {
-		return end, err
+	var later *loading.HigherEpochError
+	if errors.As(err, &later) {
+		err = &HigherEpochError{Own: p.cfg.Epoch, Seen: later.Seen, Where: later.Key}
 	}
-	// A read that had nothing new to give has still looked at the last chunk.
-	if end.HeaderEpoch > p.cfg.Epoch {
-		return end, &HigherEpochError{Own: p.cfg.Epoch, Seen: end.HeaderEpoch, Where: end.Chunk.Key}
-	}
-	p.log.Info("caught up with the object log", "event", "preflight_caught_up", "from", after, "to", end.Last.Revision,
-		"chunks", chunks, "local_tail", p.cfg.Store.Tail().String(), "seconds", time.Since(began).Seconds())
-	return end, nil
-}
-
-// CatchUp brings st to the end of the object log, wherever it is: the log wins. It is
-// for a copy that nobody can send what it lacks; what it adds counts as committed only
-// once a Primary says so.
-func CatchUp(ctx context.Context, st *mvcc.Store, log *objectlog.Log, logger hclog.Logger) (objectlog.End, error) {
-	p := preflight{cfg: Config{Store: st, Log: log, Epoch: math.MaxInt64}, log: logger}
-	return p.catchUp(ctx)
-}
-
-// agreed finds the revision up to which the local copy is known to be what the
-// log holds: where the log was last known to end, if it still says the same there.
-func (p *preflight) agreed(ctx context.Context) (record.Revision, error) {
-	first, pos, ok := p.cfg.Store.Logged()
-	if !ok {
-		return 0, nil
-	}
-	if holds, err := p.cfg.Log.Holds(ctx, first, pos); err != nil || !holds {
-		return 0, err
-	}
-	if held, err := p.cfg.Store.PosAt(ctx, pos.Revision); err != nil || held != pos {
-		return 0, err
-	}
-	return pos.Revision, nil
-}
-
-func (p *preflight) apply(ctx context.Context, c objectlog.Chunk) error {
-	st := p.cfg.Store
-	m, err := plan(c.Records, st.Tail().Revision, func(rev record.Revision) (record.Epoch, bool, error) { return st.EpochAt(ctx, rev) })
-	if err != nil {
-		return err
-	}
-	if m.truncate {
-		p.log.Warn("removing local records that the object log does not have", "event", "preflight_truncate",
-			"after", m.keep, "local_tail", st.Tail().String(), "key", c.Info.Key)
-		if err := st.TruncateAfter(ctx, m.keep); err != nil {
-			return err
-		}
-	}
-	if len(m.add) > 0 {
-		if err := st.AppendLogged(ctx, m.add); err != nil {
-			return err
-		}
-	}
-	// Chunks end at whole revisions, so the local copy agrees up to here.
-	st.SetLogged(c.Info.First, c.Info.Last)
-	return nil
+	return end, err
 }
 
 // uploadAndSeal sends the local records that the log lacks, with their own epochs,

@@ -18,11 +18,13 @@ import (
 
 	"github.com/netsy-io/netsy/pkg/ask"
 	"github.com/netsy-io/netsy/pkg/lease"
+	"github.com/netsy-io/netsy/pkg/loading"
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/registry"
 	"github.com/netsy-io/netsy/pkg/replication"
+	"github.com/netsy-io/netsy/pkg/snapshot"
 	"github.com/netsy-io/netsy/pkg/watch"
 )
 
@@ -42,10 +44,11 @@ type Office interface {
 
 // Config is what a reign needs. Fields with a default have it in complete.
 type Config struct {
-	Store  *mvcc.Store
-	Log    *objectlog.Log
-	Hub    *watch.Hub
-	Office Office
+	Store     *mvcc.Store
+	Log       *objectlog.Log
+	Snapshots *snapshot.Store
+	Hub       *watch.Hub
+	Office    Office
 
 	Epoch record.Epoch
 	Self  registry.NodeRef
@@ -79,6 +82,7 @@ type Config struct {
 	Logger      hclog.Logger
 	Metrics     *Metrics
 	FeedMetrics *replication.Metrics
+	LoadMetrics *loading.Metrics
 }
 
 // Defaults of Config, those of the cluster file.

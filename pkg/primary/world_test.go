@@ -19,6 +19,7 @@ import (
 	"github.com/netsy-io/netsy/pkg/objectstore/memstore"
 	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/registry"
+	"github.com/netsy-io/netsy/pkg/snapshot"
 	"github.com/netsy-io/netsy/pkg/watch"
 )
 
@@ -101,7 +102,7 @@ func (m *machine) start(ctx context.Context) error {
 func (m *machine) startAt(ctx context.Context, epoch record.Epoch) error {
 	log := objectlog.New(m.net, objectlog.Options{})
 	r, err := Start(ctx, Config{
-		Store: m.st, Log: log, Hub: m.hub, Office: desk{m, epoch}, Epoch: epoch, Self: registry.NodeRef{NodeID: m.id, Incarnation: m.st.Incarnation()}, Quorum: m.quorum, Alone: func() bool { return m.alone }, Logger: hclog.NewNullLogger(), Metrics: NewMetrics(nil),
+		Store: m.st, Log: log, Snapshots: snapshot.New(m.net, snapshot.Options{}), Hub: m.hub, Office: desk{m, epoch}, Epoch: epoch, Self: registry.NodeRef{NodeID: m.id, Incarnation: m.st.Incarnation()}, Quorum: m.quorum, Alone: func() bool { return m.alone }, Logger: hclog.NewNullLogger(), Metrics: NewMetrics(nil),
 	})
 	m.reign = r
 	return err

@@ -1,4 +1,4 @@
-package primary
+package loading
 
 import "github.com/netsy-io/netsy/pkg/record"
 

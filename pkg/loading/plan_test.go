@@ -1,4 +1,4 @@
-package primary
+package loading
 
 import (
 	"errors"
