@@ -32,7 +32,7 @@ type OpenOptions struct {
 
 // Open checks the file at path, hash and structure, and opens it.
 func Open(ctx context.Context, path string, o OpenOptions) (*File, error) {
-	if err := check(ctx, path, o); err != nil {
+	if err := checkFile(ctx, path, o); err != nil {
 		return nil, err
 	}
 	db, err := openDB(path)
@@ -49,7 +49,7 @@ func Open(ctx context.Context, path string, o OpenOptions) (*File, error) {
 // Close closes the file.
 func (f *File) Close() error { return f.db.Close() }
 
-func check(ctx context.Context, path string, o OpenOptions) error {
+func checkFile(ctx context.Context, path string, o OpenOptions) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("etcdsnap: %w", err)
