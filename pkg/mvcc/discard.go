@@ -50,25 +50,31 @@ func unusedNumber(c execer) (int, error) {
 	return unused, rows.Err()
 }
 
+const selectDiscarded = "SELECT coalesce(min(name), '') FROM sqlite_schema WHERE type = 'table' AND name GLOB '" + discardPrefix + "*'"
+
 // discardStep empties what was discarded by one step, and drops what is empty; more
-// says that there is something left.
+// says that there was something left.
 func (s *Store) discardStep(ctx context.Context) (more bool, err error) {
 	var table string
-	err = s.readDB.QueryRowContext(ctx, "SELECT coalesce(min(name), '') FROM sqlite_schema WHERE type = 'table' AND name GLOB ?",
-		discardPrefix+"*").Scan(&table)
-	if err != nil {
+	if err := s.readDB.QueryRowContext(ctx, selectDiscarded).Scan(&table); err != nil {
 		return false, sqlError("look for discarded records", err)
 	}
 	if table == "" {
 		return false, nil
 	}
-	return true, s.write("drop discarded records", func(w *writer, _ *durable) error { return shrink(w.conn, table) })
+	if err := s.write("drop discarded records", func(w *writer, _ *durable) error { return shrinkDiscarded(w.conn) }); err != nil {
+		return false, err
+	}
+	return true, nil
 }
 
-// shrink takes from table its index, then rows, and in the end drops it.
-func shrink(c execer, table string) error {
+// shrinkDiscarded takes from a discarded table its index, then rows, and in the end drops it.
+func shrinkDiscarded(c execer) error {
 	ctx := context.Background()
-	var index string
+	var table, index string
+	if err := c.QueryRowContext(ctx, selectDiscarded).Scan(&table); err != nil || table == "" {
+		return err
+	}
 	if err := c.QueryRowContext(ctx, "SELECT coalesce(min(name), '') FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?", table).Scan(&index); err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func (p *purger) run(ctx context.Context) {
 // step drops what was discarded, purges, and when that is done gives space back.
 func (p *purger) step(ctx context.Context) (more bool, err error) {
 	if more, err = p.s.discardStep(ctx); more || err != nil {
-		return more && err == nil, err
+		return more, err
 	}
 	if more, err = p.s.purgeStep(ctx); more || err != nil {
 		return more, err
