@@ -98,7 +98,7 @@ func (c *Comparer) take(fn func(*record.Record)) error {
 // Feed takes the history's next record, before its Checker does. An error is the target's,
 // as its Next returned it.
 func (c *Comparer) Feed(r *record.Record) error {
-	if r.Revision <= c.q || r.Revision > c.end {
+	if r.Revision <= c.q {
 		return nil
 	}
 	if !c.states {
@@ -107,7 +107,7 @@ func (c *Comparer) Feed(r *record.Record) error {
 		}
 	}
 	switch t := c.ahead; {
-	case c.over:
+	case c.over || r.Revision > c.end:
 		return nil
 	case t == nil || before(r, t):
 		c.over = true

@@ -50,6 +50,7 @@ type Run struct {
 	next      record.Revision
 	last      record.Pos
 	start     record.Revision // of the newest epoch start; 0: there was none
+	passed    record.Revision // of the last witness; proof once its chunk is taken whole
 	proven    record.Revision
 	err       error
 }
@@ -77,8 +78,8 @@ func (r *Run) Proven() record.Revision { return r.proven }
 func (r *Run) Err() error { return r.err }
 
 // Add takes the chunk in the slot first; none of its records means a tombstone. The first
-// one may begin at or below the base, if it goes beyond it. Once the run is broken it
-// stays so.
+// one may begin at or below the base, if it goes beyond it. After an error nothing of the
+// chunk may be used, and the run stays broken.
 func (r *Run) Add(first record.Revision, recs []record.Record) error {
 	if r.err == nil {
 		r.err = r.add(first, recs)
@@ -100,7 +101,7 @@ func (r *Run) add(first record.Revision, recs []record.Record) error {
 			return err
 		}
 	}
-	r.joined, r.next = true, r.last.Revision+1
+	r.joined, r.next, r.proven = true, r.last.Revision+1, max(r.proven, r.passed)
 	if first > r.freed {
 		r.proven = r.last.Revision
 	}
@@ -141,7 +142,7 @@ func (r *Run) pass(slot record.Revision) error {
 	if w != r.last {
 		return broken(ErrOther, slot, "it has %v, but %q ends with %v", r.last, objectlog.SnapshotKey(w.Revision), w)
 	}
-	r.proven = w.Revision
+	r.passed = w.Revision
 	return nil
 }
 
