@@ -201,13 +201,13 @@ func (o office) SetCompaction(ctx context.Context, rev record.Revision) error {
 	return asDeposed(o.n.setCompaction(ctx, o.epoch, rev))
 }
 
-// Durability reads the durability rule.
-func (o office) Durability(ctx context.Context) (registry.Durability, error) {
+// Terms reads the durability rule and the compaction revision.
+func (o office) Terms(ctx context.Context) (registry.Durability, record.Revision, error) {
 	c, err := o.n.registry.Cluster(ctx)
 	if err != nil {
-		return registry.Durability{}, err
+		return registry.Durability{}, 0, err
 	}
-	return c.Durability, asDeposed(c.Reigns(o.epoch, o.n.ref()))
+	return c.Durability, c.CompactionRevision, asDeposed(c.Reigns(o.epoch, o.n.ref()))
 }
 
 // SetDurability records the durability rule.

@@ -60,18 +60,18 @@ func appendWithin(ctx context.Context, d time.Duration, w *objectlog.Writer, rec
 	return info, err
 }
 
-// readRule reads the durability rule; one failure of object storage is no reason to give
+// readTerms reads the durability rule; one failure of object storage is no reason to give
 // up a start.
-func readRule(ctx context.Context, cfg Config) (registry.Durability, error) {
+func readTerms(ctx context.Context, cfg Config) (registry.Durability, record.Revision, error) {
 	const pause = 200 * time.Millisecond
 	for began := time.Now(); ; {
-		d, err := cfg.Office.Durability(ctx)
+		d, compacted, err := cfg.Office.Terms(ctx)
 		if err == nil || !objectstore.Retryable(err) || time.Since(began) > cfg.SlotTimeout {
-			return d, err
+			return d, compacted, err
 		}
 		select {
 		case <-ctx.Done():
-			return d, errors.Join(context.Cause(ctx), err)
+			return d, compacted, errors.Join(context.Cause(ctx), err)
 		case <-time.After(pause):
 		}
 	}

@@ -150,11 +150,11 @@ type flaky struct {
 	fails int
 }
 
-func (f *flaky) Durability(ctx context.Context) (registry.Durability, error) {
+func (f *flaky) Terms(ctx context.Context) (registry.Durability, record.Revision, error) {
 	if f.fails--; f.fails >= 0 {
-		return registry.Durability{}, objectstore.ErrUnavailable
+		return registry.Durability{}, 0, objectstore.ErrUnavailable
 	}
-	return f.desk.Durability(ctx)
+	return f.desk.Terms(ctx)
 }
 
 func TestRuleIsReadAgain(t *testing.T) {
@@ -162,7 +162,7 @@ func TestRuleIsReadAgain(t *testing.T) {
 		w := newWorld(t)
 		for fails, want := range map[int]error{3: nil, 1000: objectstore.ErrUnavailable} {
 			cfg := Config{Office: &flaky{desk{w.machine("p"), 0}, fails}, SlotTimeout: defaultSlotTimeout}
-			if d, err := readRule(t.Context(), cfg); !errors.Is(err, want) || err == nil && d.Mode != registry.ModeObjectStorage {
+			if d, _, err := readTerms(t.Context(), cfg); !errors.Is(err, want) || err == nil && d.Mode != registry.ModeObjectStorage {
 				t.Fatal(d, err)
 			}
 		}

@@ -165,3 +165,24 @@ func TestLatePutAfterTheSeal(t *testing.T) {
 		}
 	}
 }
+
+// TestCompactionIsInherited: a Primary that takes over with a copy which
+// knows of no compaction refuses what the one before it had given up.
+func TestCompactionIsInherited(t *testing.T) {
+	w := newWorld(t)
+	a := w.machine("a")
+	a.mustStart()
+	for _, k := range []string{"k", "l", "m"} {
+		a.mustCreate(k, "v")
+	}
+	compacted := a.st.Snapshot().Revision() - 1
+	if err := a.reign.Compact(t.Context(), compacted); err != nil {
+		t.Fatal(err)
+	}
+	a.halt()
+	b := w.machine("b")
+	b.mustStart()
+	if got := b.st.CompactRevision(); got != compacted {
+		t.Fatalf("the next Primary has compaction revision %d, cluster.json %d", got, compacted)
+	}
+}

@@ -35,8 +35,8 @@ type Office interface {
 	StillPrimary(ctx context.Context) error
 	// SetCompaction records rev as the compaction revision, on the same condition.
 	SetCompaction(ctx context.Context, rev record.Revision) error
-	// Durability reads the durability rule, on the same condition.
-	Durability(ctx context.Context) (registry.Durability, error)
+	// Terms reads the durability rule and the compaction revision, on the same condition.
+	Terms(ctx context.Context) (registry.Durability, record.Revision, error)
 	// SetDurability records d, on the same condition. An error wrapping
 	// registry.ErrUnknownOutcome says that it may be recorded, now or later.
 	SetDurability(ctx context.Context, d registry.Durability) error
@@ -155,8 +155,9 @@ func Start(ctx context.Context, cfg Config) (*Reign, error) {
 
 func start(ctx context.Context, cfg Config) (*Reign, error) {
 	var (
-		writer *objectlog.Writer
-		rule   registry.Durability
+		writer    *objectlog.Writer
+		rule      registry.Durability
+		compacted record.Revision
 	)
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -165,7 +166,7 @@ func start(ctx context.Context, cfg Config) (*Reign, error) {
 		return err
 	})
 	g.Go(func() (err error) {
-		rule, err = readRule(gctx, cfg)
+		rule, compacted, err = readTerms(gctx, cfg)
 		return err
 	})
 	if err := g.Wait(); err != nil {
@@ -196,7 +197,7 @@ func start(ctx context.Context, cfg Config) (*Reign, error) {
 	}); err != nil {
 		return nil, err
 	}
-	if err := r.open(working); err != nil {
+	if err := r.open(ctx, working, compacted); err != nil {
 		r.feed.Close(err)
 		return nil, err
 	}
@@ -205,13 +206,20 @@ func start(ctx context.Context, cfg Config) (*Reign, error) {
 }
 
 // open publishes what the preflight found to be committed: everything, up to the
-// seal. Watches, which may have seen less before, read the rest from history.
-func (r *Reign) open(w *mvcc.Working) error {
-	sn := w.Snapshot()
-	if err := r.cfg.Store.Publish(sn); err != nil {
+// seal. Watches, which may have seen less before, read the rest from history. What
+// cluster.json says is compacted is so here too, before anybody reads.
+func (r *Reign) open(ctx context.Context, w *mvcc.Working, compacted record.Revision) error {
+	sn, st := w.Snapshot(), r.cfg.Store
+	if err := st.Publish(sn); err != nil {
 		return err
 	}
 	r.cfg.Hub.SkipTo(sn.Revision())
+	if compacted = min(compacted, sn.Revision()); compacted > st.CompactRevision() {
+		if err := st.Compact(ctx, compacted); err != nil {
+			return err
+		}
+	}
+	r.cfg.Hub.Compacted(st.CompactRevision())
 	r.feed.Committed(sn.Revision(), r.cfg.Store.CompactRevision())
 	if first, pos, ok := r.cfg.Store.Logged(); ok {
 		r.feed.Logged(first, pos)

@@ -32,6 +32,7 @@ type world struct {
 	epoch  record.Epoch // the highest begun, as cluster.json would say
 
 	mu         sync.Mutex
+	compaction record.Revision
 	durability registry.Durability
 	history    []registry.Durability           // all that were recorded
 	onSwap     func(registry.Durability) error // an error: not recorded
@@ -133,8 +134,10 @@ func (d desk) StillPrimary(context.Context) error {
 	return nil
 }
 
-func (d desk) Durability(ctx context.Context) (registry.Durability, error) {
-	return d.m.w.rule(), d.StillPrimary(ctx)
+func (d desk) Terms(ctx context.Context) (rule registry.Durability, compacted record.Revision, err error) {
+	err = d.StillPrimary(ctx)
+	d.m.w.set(func() { rule, compacted = d.m.w.durability.Clone(), d.m.w.compaction })
+	return rule, compacted, err
 }
 
 func (d desk) SetDurability(ctx context.Context, to registry.Durability) error {
@@ -160,7 +163,13 @@ func (d desk) SetDurability(ctx context.Context, to registry.Durability) error {
 	return nil
 }
 
-func (d desk) SetCompaction(ctx context.Context, _ record.Revision) error { return d.StillPrimary(ctx) }
+func (d desk) SetCompaction(ctx context.Context, rev record.Revision) error {
+	if err := d.StillPrimary(ctx); err != nil {
+		return err
+	}
+	d.m.w.set(func() { d.m.w.compaction = max(d.m.w.compaction, rev) })
+	return nil
+}
 
 // create is kube-apiserver's create. It returns the revision.
 func create(ctx context.Context, r *Reign, key, value string) (record.Revision, error) {
