@@ -114,10 +114,6 @@ func (n *Node) followOnce(ctx context.Context, l leadership, client pb.PeerClien
 	defer over()
 	return replication.Follow(ctx, replication.FollowConfig{
 		Store: n.mvcc, Self: n.ref(), Epoch: l.epoch, Primary: client, Applier: n.applier,
-		Needed: func() record.Revision {
-			rev, _ := n.hub.MinNeeded()
-			return rev
-		},
 		HeartbeatInterval: n.o.HeartbeatInterval, DegradationCount: n.o.DegradationCount,
 		Following: func() {
 			n.state.setRemote(&remote{Client: fwd, store: n.mvcc, following: following})

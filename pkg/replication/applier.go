@@ -110,6 +110,18 @@ func (a *Applier) rebuild(ctx context.Context, rev record.Revision) error {
 	return nil
 }
 
+// Reserve asks the watches of this replica whether history may be compacted at rev, as
+// watch.Hub.Reserve says.
+func (a *Applier) Reserve(rev record.Revision, force bool) (needed record.Revision, ok bool) {
+	return a.hub.Reserve(rev, force)
+}
+
+// needed is the lowest revision that watches need of the history; 0: none.
+func (a *Applier) needed() record.Revision {
+	rev, _ := a.hub.MinNeeded()
+	return rev
+}
+
 func (a *Applier) compact(ctx context.Context, rev record.Revision) error {
 	rev = min(rev, a.store.Snapshot().Revision())
 	if rev <= a.store.CompactRevision() {

@@ -88,6 +88,8 @@ type Feed struct {
 	compaction record.Revision
 	logged     *peerpb.Logged // how far the object log has come; nil: not known
 	round      uint64
+	question   question                // the one that is open
+	questions  uint64                  // how many there have been
 	copies     map[string]*replicaCopy // by node id
 	waiters    map[chan struct{}]struct{}
 }
@@ -111,7 +113,7 @@ type Follower struct {
 	// Receipt: everything up to here is durable on it. It stays when the follower leaves.
 	Receipt   record.Revision
 	Published record.Revision // what its clients see
-	Needed    record.Revision // the lowest revision its watches have to read; 0: none
+	Needed    record.Revision // the lowest revision its watches need of the history; 0: none
 }
 
 // NewFeed makes the feed of a reign whose seal is stored. ctx bounds the reading of

@@ -291,6 +291,31 @@ func TestReceiptRule(t *testing.T) {
 	}
 }
 
+// TestAnswerRule: of all answers exactly those are taken that were asked for, go on, and
+// don't contradict the last.
+func TestAnswerRule(t *testing.T) {
+	start := terms{stream: 7, asked: 4, answer: answer{number: 2, needed: 5}}
+	for number := range uint64(7) {
+		for needed := int64(-1); needed < 7; needed++ {
+			for _, agreed := range []bool{false, true} {
+				got := start
+				err := got.accept(&peerpb.Receipt{Stream: 7, Compaction: &peerpb.CompactionAnswer{Number: number, Agreed: agreed, NeededRevision: needed}})
+				ok := number > 2 && number <= 4 && needed >= 0 || number == 2 && needed == 5 && !agreed
+				want := start
+				if ok {
+					want.answer = answer{number, agreed, record.Revision(needed)}
+				}
+				if (err == nil) != ok || got != want || err != nil && !errors.Is(err, ErrProtocol) {
+					t.Errorf("%d %d %v: %v, %+v", number, needed, agreed, err, got)
+				}
+			}
+		}
+	}
+	if err := start.accept(&peerpb.Receipt{Stream: 7}); !errors.Is(err, ErrProtocol) {
+		t.Errorf("no answer after one: %v", err)
+	}
+}
+
 // TestReceiptsRefused: one wrong receipt ends the stream and doesn't count.
 func TestReceiptsRefused(t *testing.T) {
 	p := newNode(t, "p")
@@ -302,6 +327,7 @@ func TestReceiptsRefused(t *testing.T) {
 		"not sent":    func(r *peerpb.Receipt) { r.Revision = int64(p.w.Revision()) + 1 },
 		"back":        func(r *peerpb.Receipt) { r.Revision = 0 },
 		"round":       func(r *peerpb.Receipt) { r.Round = 1 },
+		"answer":      func(r *peerpb.Receipt) { r.Compaction = &peerpb.CompactionAnswer{Number: 1} },
 	} {
 		p.write(1)
 		r := dialRaw(t, f, name)

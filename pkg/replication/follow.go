@@ -32,7 +32,7 @@ const (
 	maxMerged = 4 << 20
 )
 
-// FollowConfig is what a replica needs to follow. Needed, Following, Logger and Metrics
+// FollowConfig is what a replica needs to follow. Following, Logger and Metrics
 // may be absent.
 type FollowConfig struct {
 	Store   *mvcc.Store
@@ -40,10 +40,6 @@ type FollowConfig struct {
 	Epoch   record.Epoch // the reign to follow
 	Primary peerpb.PeerClient
 	Applier *Applier
-
-	// Needed is the lowest revision that this node's watches have to read; 0: none. It
-	// must not block.
-	Needed func() record.Revision
 
 	// HeartbeatInterval is how often, at least, each side says something. The stream
 	// ends when nothing was heard for DegradationCount+1 intervals.
@@ -58,9 +54,6 @@ type FollowConfig struct {
 }
 
 func (c *FollowConfig) setDefaults() {
-	if c.Needed == nil {
-		c.Needed = func() record.Revision { return 0 }
-	}
 	if c.Following == nil {
 		c.Following = func() {}
 	}
@@ -110,6 +103,8 @@ type replica struct {
 	round                 uint64          // the newest seen
 	committed, compaction record.Revision // the newest seen
 	logged                *peerpb.Logged  // the newest seen
+	question              question        // the newest seen
+	said                  answer          // to the newest question answered; written by apply alone
 }
 
 // entry is the records of one message.
@@ -247,6 +242,9 @@ func (r *replica) note(a *peerpb.Append) {
 	if a.Logged != nil {
 		r.logged = a.Logged
 	}
+	if q := questionOf(a.CompactionQuestion); q.number > r.question.number {
+		r.question = q
+	}
 	asked := a.Round > r.round
 	r.round = max(r.round, a.Round)
 	r.mu.Unlock()
@@ -307,7 +305,7 @@ func (r *replica) apply(ctx context.Context) error {
 		case <-r.wakeApply:
 		}
 		r.mu.Lock()
-		committed, compaction, logged, stored := r.committed, r.compaction, r.logged, r.stored
+		committed, compaction, logged, stored, q := r.committed, r.compaction, r.logged, r.stored, r.question
 		r.mu.Unlock()
 		if pos := position(logged.GetPos()); pos.Revision > 0 && pos.Revision <= stored {
 			r.cfg.Store.SetLogged(record.Revision(logged.First), pos) // what a reign of this node would begin from
@@ -315,6 +313,7 @@ func (r *replica) apply(ctx context.Context) error {
 		if err := r.cfg.Applier.Committed(ctx, committed, compaction); err != nil {
 			return err
 		}
+		r.answer(q) // after publishing: it may be asked about what is committed just now
 		r.cfg.Metrics.lag.Set(float64(committed - r.cfg.Store.Snapshot().Revision()))
 	}
 }
@@ -352,13 +351,13 @@ func (r *replica) receipts(ctx context.Context) error {
 // promise is: a round that began after a later promise was made is never answered.
 func (r *replica) receipt() (*peerpb.FollowRequest, error) {
 	r.mu.Lock()
-	stored, round := r.stored, r.round
+	stored, round, answer := r.stored, r.round, r.said
 	r.mu.Unlock()
 	if p := r.cfg.Store.ElectionState().Promised; p != r.cfg.Epoch {
 		return nil, &mvcc.PromisedError{Promised: p, Epoch: r.cfg.Epoch}
 	}
 	return &peerpb.FollowRequest{Message: &peerpb.FollowRequest_Receipt{Receipt: &peerpb.Receipt{
 		Incarnation: r.cfg.Self.Incarnation, Epoch: int64(r.cfg.Epoch), Stream: r.id, Revision: int64(stored), Round: round,
-		PublishedRevision: int64(r.cfg.Store.Snapshot().Revision()), NeededRevision: int64(r.cfg.Needed()),
+		PublishedRevision: int64(r.cfg.Store.Snapshot().Revision()), NeededRevision: int64(r.cfg.Applier.needed()), Compaction: answer.message(),
 	}}}, nil
 }

@@ -381,7 +381,7 @@ func TestPromiseIsReadLast(t *testing.T) {
 	if _, err := n.st.Promise(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
-	r := &replica{cfg: FollowConfig{Store: n.st, Self: n.ref(), Epoch: 1}}
+	r := &replica{cfg: FollowConfig{Store: n.st, Self: n.ref(), Epoch: 1, Applier: n.applier}}
 	r.cfg.setDefaults()
 	if _, err := r.receipt(); err != nil {
 		t.Fatal(err)

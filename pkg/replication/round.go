@@ -42,6 +42,13 @@ func (f *Feed) beginRound(news chan struct{}) uint64 {
 	return f.round
 }
 
+// tellWaitersLocked: there is an answer, or one less to wait for.
+func (f *Feed) tellWaitersLocked() {
+	for news := range f.waiters {
+		notify(news)
+	}
+}
+
 func (f *Feed) endRound(news chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -72,7 +72,7 @@ func (s *stream) look() work {
 }
 
 func (f *Feed) noteLocked() note {
-	return note{committed: f.committed, compaction: f.compaction, round: f.round}
+	return note{committed: f.committed, compaction: f.compaction, round: f.round, question: f.question}
 }
 
 func (s *stream) fromRing(w work) error {
@@ -140,9 +140,11 @@ func (s *stream) append(recs [][]byte, last record.Revision) error {
 	f.mu.Lock()
 	n := f.noteLocked()
 	s.noted, s.terms.sent, s.terms.round = n, last, n.round
+	s.terms.asked = max(s.terms.asked, n.question.number)
 	logged := f.logged
 	f.mu.Unlock()
 	return s.rpc.Send(&peerpb.FollowResponse{Message: &peerpb.FollowResponse_Append{Append: &peerpb.Append{
 		Records: recs, CommittedRevision: int64(n.committed), CompactionRevision: int64(n.compaction), Round: n.round, Logged: logged,
+		CompactionQuestion: n.question.message(),
 	}}})
 }

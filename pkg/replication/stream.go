@@ -39,6 +39,7 @@ type stream struct {
 type note struct {
 	committed, compaction record.Revision
 	round                 uint64
+	question              question
 }
 
 // Serve serves one replica's stream until it ends. peer is the node id by its
@@ -94,6 +95,7 @@ func (f *Feed) leave(s *stream) {
 		c.stream = nil
 		f.countLocked()
 		notify(f.changed)
+		f.tellWaitersLocked()
 	}
 }
 
@@ -289,6 +291,7 @@ func (f *Feed) receipt(s *stream, r *peerpb.Receipt) error {
 	if c == nil || c.stream != s {
 		return errReplaced
 	}
+	answered := s.terms.answer.number
 	if err := s.terms.accept(r); err != nil {
 		return err
 	}
@@ -298,11 +301,9 @@ func (f *Feed) receipt(s *stream, r *peerpb.Receipt) error {
 	}
 	c.receipt = max(c.receipt, s.terms.receipt)
 	c.published, c.needed = record.Revision(r.PublishedRevision), record.Revision(r.NeededRevision)
-	if r.Round > c.round {
-		c.round = r.Round
-		for news := range f.waiters {
-			notify(news)
-		}
+	if r.Round > c.round || s.terms.answer.number > answered {
+		c.round = max(c.round, r.Round)
+		f.tellWaitersLocked()
 	}
 	f.cfg.Metrics.receipts.Inc()
 	notify(f.changed)
