@@ -91,6 +91,9 @@ func (s *Settler) copy(ctx context.Context, from objectstore.Info, to string) er
 	src := open(ctx, s.o.Store, from)
 	defer src.Close()
 	_, err := s.o.Store.PutStream(ctx, to, src, from.Size, objectstore.IfAbsent())
+	if err != nil && src.failed != nil { // the store may have taken it for a mistake of ours
+		return unreadable(from.Key, src.failed)
+	}
 	return err
 }
 

@@ -22,6 +22,7 @@ type source struct {
 	at     int64
 	body   io.ReadCloser // nil: not open
 	broken int           // times in a row that nothing came
+	failed error         // what Read said last, if it was an error other than io.EOF
 }
 
 // maxBroken bounds how often a stream is taken up again without a byte in between. Who
@@ -49,11 +50,13 @@ func (s *source) Read(p []byte) (int, error) {
 		}
 		s.Close()
 		if s.broken++; s.broken >= maxBroken || !objectstore.Retryable(err) {
+			s.failed = err
 			return 0, err
 		}
 		select {
 		case <-s.ctx.Done():
-			return 0, context.Cause(s.ctx)
+			s.failed = context.Cause(s.ctx)
+			return 0, s.failed
 		case <-time.After(brokenPause):
 		}
 	}
