@@ -39,7 +39,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		written:     counter("snapshots_written_total", "Snapshots written and verified."),
 		freed:       prometheus.NewCounterVec(prometheus.CounterOpts(name("freed_total", "Objects freed, by how: delete, tombstone, delete snapshot.")), []string{"how"}),
 		freedBytes:  counter("freed_bytes_total", "Bytes of the objects freed."),
-		corrupt:     gauge("snapshots_corrupt", "Snapshots in the bucket that are known to be corrupt."),
+		corrupt:     gauge("snapshots_corrupt", "Corrupt snapshots that two sound ones don't supersede yet."),
 		damaged:     gauge("chunks_damaged", "Superseded chunks that could not be understood in the last pass and were left in place."),
 	}
 	if reg != nil {

@@ -91,11 +91,13 @@ func (p *pass) learn(s judged, err error) state {
 	return k.state
 }
 
-// complain makes every listed snapshot that is known to be corrupt a problem of the pass.
+// complain notes the corrupt snapshots, which are problems of the pass. One below two sound
+// ones matters no more: it goes when it is old.
 func (p *pass) complain(list []judged) {
 	p.report.Corrupt = nil
+	second := secondSound(list)
 	for _, s := range list {
-		if s.state == corrupt {
+		if s.state == corrupt && s.Revision > second {
 			p.report.Corrupt = append(p.report.Corrupt, s.Revision)
 		}
 	}

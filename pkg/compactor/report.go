@@ -32,7 +32,7 @@ type Report struct {
 	DeletedSnapshots int   `json:"deleted_snapshots"`
 	FreedBytes       int64 `json:"freed_bytes"`
 
-	Corrupt []record.Revision `json:"corrupt,omitempty"` // listed snapshots known to be corrupt
+	Corrupt []record.Revision `json:"corrupt,omitempty"` // corrupt snapshots that two sound ones don't supersede yet
 }
 
 // quiet says whether there is nothing to tell.
