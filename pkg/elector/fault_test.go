@@ -3,6 +3,7 @@ package elector
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"sync"
 
@@ -57,6 +58,18 @@ func (f *faulty) decide(op, key string) (fate, error) {
 
 var errInjected = errors.New("injected")
 
+// PutStream is a Put like any other.
+func (f *faulty) PutStream(ctx context.Context, key string, body io.ReadSeeker, size int64, cond objectstore.Condition) (objectstore.Version, error) {
+	b, err := io.ReadAll(body)
+	if err == nil && int64(len(b)) != size {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return "", objectstore.Errorf(objectstore.ErrPermanent, "put", key, "reading the body: %w", err)
+	}
+	return f.Put(ctx, key, b, cond)
+}
+
 func (f *faulty) Put(ctx context.Context, key string, body []byte, cond objectstore.Condition) (objectstore.Version, error) {
 	what, err := f.decide("put", key)
 	if err != nil {
@@ -93,24 +106,39 @@ func (f *faulty) land() {
 	}
 }
 
-func (f *faulty) Get(ctx context.Context, key string) (*objectstore.Object, error) {
-	what, err := f.decide("get", key)
-	if err != nil {
-		return nil, err
+// read decides a request that changes nothing: it passes, or it is refused.
+func (f *faulty) read(op, key string) error {
+	what, err := f.decide(op, key)
+	if err == nil && what != pass {
+		err = objectstore.Errorf(objectstore.ErrUnavailable, op, key, "%w", errInjected)
 	}
-	if what != pass {
-		return nil, objectstore.Errorf(objectstore.ErrUnavailable, "get", key, "%w", errInjected)
+	return err
+}
+
+func (f *faulty) Get(ctx context.Context, key string) (*objectstore.Object, error) {
+	if err := f.read("get", key); err != nil {
+		return nil, err
 	}
 	return f.Store.Get(ctx, key)
 }
 
-func (f *faulty) List(ctx context.Context, prefix, after string, limit int) (objectstore.Page, error) {
-	what, err := f.decide("list", prefix)
-	if err != nil {
-		return objectstore.Page{}, err
+func (f *faulty) GetRange(ctx context.Context, key string, offset, length int64) (*objectstore.Object, error) {
+	if err := f.read("get", key); err != nil {
+		return nil, err
 	}
-	if what != pass {
-		return objectstore.Page{}, objectstore.Errorf(objectstore.ErrUnavailable, "list", prefix, "%w", errInjected)
+	return f.Store.GetRange(ctx, key, offset, length)
+}
+
+func (f *faulty) Stat(ctx context.Context, key string) (objectstore.Info, error) {
+	if err := f.read("stat", key); err != nil {
+		return objectstore.Info{}, err
+	}
+	return f.Store.Stat(ctx, key)
+}
+
+func (f *faulty) List(ctx context.Context, prefix, after string, limit int) (objectstore.Page, error) {
+	if err := f.read("list", prefix); err != nil {
+		return objectstore.Page{}, err
 	}
 	return f.Store.List(ctx, prefix, after, limit)
 }
