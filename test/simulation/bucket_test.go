@@ -27,6 +27,7 @@ type bucket struct {
 	closed  chan struct{}     // when the world ends: late writes are dropped
 
 	clusters []clusterDoc // every version of cluster.json
+	archive  archive
 }
 
 // storeRates are shares of requests to which something happens.
@@ -55,12 +56,12 @@ const requestTimeout = 5 * time.Second
 const latest = time.Minute
 
 func newBucket(rng *rand.Rand, d delays) *bucket {
-	return &bucket{mem: memstore.New(time.Now), rng: rng, delay: d, outages: map[string]outage{}, closed: make(chan struct{})}
+	return &bucket{mem: memstore.New(time.Now), rng: rng, delay: d, outages: map[string]outage{}, closed: make(chan struct{}), archive: archive{chunks: map[string][]byte{}}}
 }
 
 // of is the bucket as p sees it.
 func (b *bucket) of(p *party) objectstore.Store {
-	return fault.New(b.mem, b.path(p), fault.After(b.watchCluster))
+	return fault.New(b.mem, b.path(p), fault.After(b.watchCluster), b.archive.fault(b.mem))
 }
 
 // watchCluster notes each version of cluster.json that is written.

@@ -28,6 +28,8 @@ const (
 	outageOfOne  faultKind = "store-away-for-one"
 	outageOfAll  faultKind = "store-away"
 	badStore     faultKind = "bad-store"
+	crashJanitor faultKind = "crash-compactor"
+	pauseJanitor faultKind = "pause-compactor"
 	joinNode     faultKind = "join-leave"
 	corner       faultKind = "corner-primary"
 	failTwice    faultKind = "fail-twice"
@@ -36,7 +38,7 @@ const (
 
 var allKinds = []faultKind{
 	crashNode, crashPrimary, crashElector, restartNode, wipeNode, pauseNode, pauseElector, cutNode, cutPair,
-	cutElector, splitAll, breakCalls, outageOfOne, outageOfAll, badStore, joinNode, corner, failTwice, deafen,
+	cutElector, splitAll, breakCalls, outageOfOne, outageOfAll, badStore, joinNode, corner, failTwice, deafen, crashJanitor, pauseJanitor,
 }
 
 // nemesis does one thing after the other to a world. Everything that it does has an
@@ -110,6 +112,14 @@ func (n *nemesis) later(f func()) {
 func (n *nemesis) node() *machine    { return n.w.nodes[n.rng.IntN(len(n.w.nodes))] }
 func (n *nemesis) elector() *machine { return n.w.electors[n.rng.IntN(len(n.w.electors))] }
 
+// janitor is one of the compactors; nil if there is none.
+func (n *nemesis) janitor() *machine {
+	if len(n.w.janitors) == 0 {
+		return nil
+	}
+	return n.w.janitors[n.rng.IntN(len(n.w.janitors))]
+}
+
 func (n *nemesis) do(ctx context.Context, k faultKind) {
 	w := n.w
 	switch k {
@@ -129,6 +139,14 @@ func (n *nemesis) do(ctx context.Context, k faultKind) {
 		n.pause(n.node())
 	case pauseElector:
 		n.pause(n.elector())
+	case crashJanitor:
+		if m := n.janitor(); m != nil {
+			n.down(m, (*machine).crash)
+		}
+	case pauseJanitor:
+		if m := n.janitor(); m != nil {
+			n.pause(m)
+		}
 	case cutNode:
 		n.isolate(n.node())
 	case cutElector:

@@ -56,6 +56,12 @@ func (w *world) newElector(name string) *machine {
 	return m
 }
 
+func (w *world) newCompactor(name string) *machine {
+	m := &machine{w: w, name: name}
+	m.run = m.runCompactor
+	return m
+}
+
 func (m *machine) up() bool { return m.life != nil }
 
 // start switches the machine on.

@@ -17,8 +17,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"go.uber.org/goleak"
 
-	"github.com/netsy-io/netsy/pkg/datafile"
-	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/registry"
 )
 
@@ -38,24 +36,7 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	warmUp()
 	goleak.VerifyTestMain(m)
-}
-
-// warmUp makes what is made once in a process, and shared, outside of all bubbles: a
-// channel made in one may not be used in another.
-func warmUp() {
-	big := record.Record{Revision: 1, Epoch: 1, Key: []byte("k"), Value: make([]byte, 1<<16), LeaderID: "n", Version: 1, CreateRevision: 1, Created: true}
-	if _, err := datafile.EncodeChunk(datafile.Header{Kind: datafile.Chunk, Epoch: 1, LeaderID: "n"}, []record.Record{big}); err != nil {
-		panic(err)
-	}
-}
-
-// coolDown drops what is pooled: it may hold channels of the last bubble. A pool is
-// empty after two collections.
-func coolDown() {
-	runtime.GC()
-	runtime.GC()
 }
 
 // TestSwarm lives through one world after the other.
@@ -125,7 +106,6 @@ func simulate(t *testing.T, s swarm) (r result) {
 		r = newWorld(s, dir, log).live()
 	})
 	lived := time.Since(began)
-	coolDown()
 	r.evidence.Patience = patience
 	found := append(r.faults, reigns(r.clusters)...)
 	found = append(found, r.evidence.Faults()...)
@@ -160,8 +140,8 @@ func (r result) String() string {
 			c = d
 		}
 	}
-	return fmt.Sprintf("%d operations (%v), %d revisions, %d chunks, epoch %d, office %d, %d versions of cluster.json, %d of them in mode quorum", len(r.evidence.Ops), count,
-		r.evidence.End, len(r.evidence.Chunks), c.Epoch, c.Office, len(r.clusters), quorum)
+	return fmt.Sprintf("%d operations (%v), %d revisions, %d chunks (%d freed), newest snapshot %d, epoch %d, office %d, %d versions of cluster.json, %d of them in mode quorum", len(r.evidence.Ops), count,
+		r.evidence.End, len(r.evidence.Chunks), r.freed, r.snapshot, c.Epoch, c.Office, len(r.clusters), quorum)
 }
 
 // again is the command that lives through a world again.

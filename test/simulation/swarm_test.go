@@ -23,6 +23,8 @@ type swarm struct {
 	Network, Store delays
 	Rates          storeRates // while faults of the store are on
 
+	Snapshots compaction
+
 	Kinds  []faultKind
 	Calm   time.Duration // mean pause between faults
 	AtOnce int           // things that may be wrong at the same time
@@ -46,13 +48,19 @@ func newSwarm(seed uint64, duration time.Duration) swarm {
 
 		Heartbeat: 500 * time.Millisecond, PriorTimeout: 2 * time.Second, Lease: pick(0, 1500*time.Millisecond, 1500*time.Millisecond),
 		QuorumTimeout: pick(100*time.Millisecond, time.Second), FlushAge: pick(time.Second, 10*time.Second, time.Minute), FlushBytes: []int{2 << 10, 4 << 20}[rng.IntN(2)],
-		Deregistration: pick(10*time.Second, 3*time.Minute), Compaction: pick(0, 0, 20*time.Second), Progress: pick(2*time.Second, 0),
+		Deregistration: pick(10*time.Second, 3*time.Minute), Compaction: pick(0, 0, 5*time.Second, 20*time.Second), Progress: pick(2*time.Second, 0),
 	}
 	if rng.IntN(2) == 0 {
 		s.Spare = rng.IntN(6 - s.Nodes)
 	}
 	if rng.IntN(2) == 0 {
 		s.Rates = storeRates{Refused: rng.Float64() * 0.02, LostReply: rng.Float64() * 0.02, LostWrite: rng.Float64() * 0.02, Late: rng.Float64() * 0.02, Echo: rng.Float64() * 0.02}
+	}
+	if rng.IntN(3) > 0 {
+		s.Snapshots = compaction{
+			Compactors: 1 + rng.IntN(2), Every: pick(time.Second, 5*time.Second, 20*time.Second), Records: []int64{1, 10, 100}[rng.IntN(3)],
+			Retention: pick(time.Millisecond, 5*time.Second, time.Minute), Keep: 2 + rng.IntN(2),
+		}
 	}
 	share := []float64{0.1, 0.3, 0.5}[rng.IntN(3)]
 	for _, k := range allKinds {
@@ -74,6 +82,6 @@ func (s swarm) String() string {
 	for _, k := range s.Kinds {
 		kinds = append(kinds, string(k))
 	}
-	return fmt.Sprintf("%d nodes (%d more may join), %d electors, quorum %d, %d clients, lease %v, flush %v, network %v, store %v rates %+v, faults: %s",
-		s.Nodes, s.Spare, s.Electors, s.Quorum, s.Clients, s.Lease, s.FlushAge, s.Network, s.Store, s.Rates, strings.Join(kinds, ", "))
+	return fmt.Sprintf("%d nodes (%d more may join), %d electors, quorum %d, %d clients, lease %v, flush %v, network %v, store %v rates %+v, snapshots %+v, faults: %s",
+		s.Nodes, s.Spare, s.Electors, s.Quorum, s.Clients, s.Lease, s.FlushAge, s.Network, s.Store, s.Rates, s.Snapshots, strings.Join(kinds, ", "))
 }

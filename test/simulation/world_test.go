@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing/synctest"
@@ -30,6 +31,7 @@ type world struct {
 	bucket   *bucket
 	nodes    []*machine // members and those that may become one
 	electors []*machine
+	janitors []*machine // compactors
 	clients  []*client
 	watchers []*watcher
 	history  *check.History
@@ -47,6 +49,8 @@ type result struct {
 	evidence check.Evidence
 	clusters []clusterDoc
 	faults   []string // found on the way
+	freed    int      // chunks that compactors removed
+	snapshot int64    // revision of the newest snapshot
 	lived    time.Duration
 }
 
@@ -64,6 +68,11 @@ func newWorld(s swarm, dir string, log hclog.Logger) *world {
 		m := w.newElector(fmt.Sprintf("elector-%d", i+1))
 		m.member.Store(true)
 		w.electors = append(w.electors, m)
+	}
+	for i := range s.Snapshots.Compactors {
+		m := w.newCompactor(fmt.Sprintf("compactor-%d", i+1))
+		m.member.Store(true)
+		w.janitors = append(w.janitors, m)
 	}
 	for i := range s.Clients {
 		w.clients = append(w.clients, w.newClient(i))
@@ -103,7 +112,7 @@ func (w *world) endedByItself(name string, err error) {
 }
 
 func (w *world) machines() []*machine {
-	return append(w.nodes[:len(w.nodes):len(w.nodes)], w.electors...)
+	return slices.Concat(w.nodes, w.electors, w.janitors)
 }
 
 // anyNode is the name of a member, mostly: of a node that has left, if that is drawn
@@ -284,8 +293,7 @@ func (c *client) all(ctx context.Context, node string) ([]check.Event, error) {
 // logged waits until the object log has rev.
 func (w *world) logged(ctx context.Context, rev int64) error {
 	for {
-		var end record.Revision
-		_, err := w.readLog(func(c objectlog.Chunk) { end = c.Info.Last.Revision })
+		end, err := w.logEnd()
 		if err != nil || int64(end) >= rev {
 			return err
 		}
@@ -295,16 +303,22 @@ func (w *world) logged(ctx context.Context, rev int64) error {
 	}
 }
 
-func (w *world) readLog(f func(objectlog.Chunk)) (objectlog.End, error) {
-	return objectlog.New(w.bucket.mem, objectlog.Options{}).Read(context.Background(), 0, func(c objectlog.Chunk) error {
-		f(c)
-		return nil
-	})
+// logEnd reads the object log as a node does that knows nothing.
+func (w *world) logEnd() (record.Revision, error) {
+	from, err := w.bucket.newest()
+	if err != nil {
+		return 0, err
+	}
+	end, err := objectlog.New(w.bucket.mem, objectlog.Options{}).Read(context.Background(), from, func(objectlog.Chunk) error { return nil })
+	if errors.Is(err, objectlog.ErrGap) || errors.Is(err, objectlog.ErrSuperseded) {
+		return 0, nil // a compactor was at work meanwhile
+	}
+	return end.Last.Revision, err
 }
 
 // collect stops everything and gathers the evidence.
 func (w *world) collect(end int64, published map[string]int64) result {
-	for _, m := range append(w.electors, w.nodes...) { // no election while nodes stop
+	for _, m := range slices.Concat(w.janitors, w.electors, w.nodes) { // no election while nodes stop
 		m.halt()
 	}
 	for _, p := range w.net.parties {
@@ -312,8 +326,17 @@ func (w *world) collect(end int64, published map[string]int64) result {
 	}
 	r := result{lived: w.tick(), clusters: w.bucket.clusters}
 	r.evidence = check.Evidence{Ops: w.history.Ops(), End: end, State: w.state}
-	if _, err := w.readLog(func(c objectlog.Chunk) { r.evidence.Chunks = append(r.evidence.Chunks, c) }); err != nil {
+	if _, err := w.logEnd(); err != nil {
 		_ = w.fail("the object log: %v", err)
+	}
+	var err error
+	if r.evidence.Chunks, err = w.bucket.archive.log(w.bucket.mem); err != nil {
+		_ = w.fail("the object log: %v", err)
+	}
+	w.checkSnapshots(r.evidence.Chunks)
+	r.freed = len(w.bucket.archive.chunks)
+	if newest, err := w.bucket.newest(); err == nil {
+		r.snapshot = int64(newest)
 	}
 	for _, x := range w.watchers {
 		r.evidence.Watches = append(r.evidence.Watches, x.seen...)
