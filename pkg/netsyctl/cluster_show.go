@@ -156,6 +156,7 @@ func (s *overview) table(w io.Writer) {
 	row(w, "primary", s.Primary.String())
 	row(w, "durability", s.Durability.String())
 	row(w, "compacted to", fmt.Sprintf("revision %d", s.CompactionRevision))
+	row(w, "began with", showOrigin(s.Origin))
 	if s.Elector != nil {
 		row(w, "elector", s.Elector.LeaderID+" at "+s.Elector.Address)
 	} else {
@@ -171,6 +172,14 @@ func (s *overview) table(w io.Writer) {
 		row(w)
 		row(w, "PROBLEM", p)
 	}
+}
+
+// showOrigin says what history the cluster began with.
+func showOrigin(origin record.Revision) string {
+	if origin == 0 {
+		return "nothing"
+	}
+	return fmt.Sprintf("a history up to revision %d", origin)
 }
 
 func (n *shownNode) row(w io.Writer) {

@@ -1,0 +1,60 @@
+package daemon
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/netsy-io/netsy/pkg/config"
+	"github.com/netsy-io/netsy/pkg/elector"
+	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/objectstore/memstore"
+	"github.com/netsy-io/netsy/pkg/peerapi"
+	"github.com/netsy-io/netsy/pkg/registry"
+)
+
+// An elector whose cluster can't begin works, and isn't ready, and says why.
+func TestElectorReadiness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memstore.New(time.Now)
+		if _, err := store.Put(t.Context(), registry.MembersKey, nil, objectstore.Always()); err != nil {
+			t.Fatal(err)
+		}
+		e, err := elector.New(elector.Options{Store: store, ClusterID: "c", LeaderID: "e", Dialer: peerapi.Dialer{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &process{Process: &config.Process{NodeID: "e"}, metrics: prometheus.NewRegistry()}
+		h := d.electorHealth(e)
+		expect := func(path string, code int, says string) {
+			t.Helper()
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+			if w.Code != code || !strings.Contains(w.Body.String(), says) || w.Header().Get("Content-Type") != "application/json" {
+				t.Errorf("%s: %d, %s", path, w.Code, w.Body)
+			}
+		}
+		expect("/readyz", http.StatusOK, `"ok":true`)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- e.Run(ctx) }()
+		time.Sleep(time.Minute)
+		expect("/healthz", http.StatusOK, `"ok":true`)
+		expect("/readyz", http.StatusServiceUnavailable, `"reason":"origin: cluster.json is missing`)
+		if err := store.Delete(t.Context(), registry.MembersKey, objectstore.Always()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		expect("/readyz", http.StatusOK, `"in_office":true`)
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
