@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/netsy-io/netsy/pkg/objectlog"
@@ -339,9 +341,9 @@ func TestOtherCluster(t *testing.T) {
 func TestUnavailable(t *testing.T) {
 	b := longBed(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	n := 0
+	var n atomic.Int64
 	st := fault.New(b.store, func(ctx context.Context, r *fault.Request, next fault.Next) (fault.Response, error) {
-		if n++; n > 12 {
+		if n.Add(1) > 12 {
 			cancel()
 			return fault.Response{}, objectstore.Errorf(objectstore.ErrUnavailable, r.Op, r.Key, "down")
 		}
@@ -378,7 +380,10 @@ func TestCompactorMeanwhile(t *testing.T) {
 				}
 			}
 			listed := false
+			var mu sync.Mutex
 			st := fault.New(b.store, func(ctx context.Context, r *fault.Request, next fault.Next) (fault.Response, error) {
+				mu.Lock()
+				defer mu.Unlock()
 				if r.Op == "list" {
 					listed = r.Key == ""
 				} else if listed && r.Op == "get" {
