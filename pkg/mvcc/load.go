@@ -137,6 +137,7 @@ func (l *Load) release() error {
 	stage := l.stage
 	l.stage = nil
 	l.s.load.Store(nil)
+	l.s.purger.wake() // what it has waited with
 	return stage.close()
 }
 

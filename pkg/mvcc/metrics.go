@@ -20,6 +20,7 @@ type Metrics struct {
 	compacted       prometheus.Gauge
 	purgedRecords   prometheus.Counter
 	purgeErrors     prometheus.Counter
+	vacuumed        prometheus.Counter
 	loadedRecords   prometheus.Counter
 	loads           prometheus.Counter
 	loadSeconds     prometheus.Gauge
@@ -49,6 +50,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		compacted:       gauge("compaction_revision", "Revisions below it can't be read."),
 		purgedRecords:   counter("purged_records_total", "Superseded records removed from SQLite."),
 		purgeErrors:     counter("purge_errors_total", "Failed attempts to remove superseded records."),
+		vacuumed:        counter("vacuumed_bytes_total", "Bytes of the SQLite file given back to the file system."),
 		loadedRecords:   counter("load_records_total", "Records of snapshots staged in SQLite, also of loads that were given up."),
 		loads:           counter("loads_total", "Loads of a snapshot that replaced the stored history."),
 		loadSeconds:     gauge("load_duration_seconds", "Duration of the last load of a snapshot, its download included."),
@@ -56,7 +58,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	if r != nil {
 		r.MustRegister(m.appendSeconds, m.appendRecords, m.appendErrors, m.oldRangeSeconds, m.tailRevision, m.published,
-			m.keys, m.compacted, m.purgedRecords, m.purgeErrors, m.loadedRecords, m.loads, m.loadSeconds, m.stateSeconds)
+			m.keys, m.compacted, m.purgedRecords, m.purgeErrors, m.vacuumed, m.loadedRecords, m.loads, m.loadSeconds, m.stateSeconds)
 	}
 	return m
 }

@@ -1,17 +1,27 @@
 package mvcc
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
-// purgeRecords bounds a step of the purge: how many records of history it goes
-// through, so that a writer waits a few milliseconds for it at most.
-const purgeRecords = 256
+const (
+	// purgeRecords bounds a step of the purge: how many records of history it goes
+	// through, so that a writer waits a few milliseconds for it at most.
+	purgeRecords = 256
+	// stepsPerCheckpoint: what so many steps write stays below the thousand pages of WAL
+	// at which a commit, and with it its writer, would have to wait for a checkpoint.
+	stepsPerCheckpoint = 2
+	// maxPause bounds the pause after a step: it is as long as the step, so that at least
+	// half of the time is the writers', but a disk that hangs is not waited for twice.
+	maxPause = time.Second
+)
 
 // purger removes superseded records in the background, in small steps. Each step is
 // one transaction that raises the purged revision with the deletions, so that at any
@@ -48,13 +58,41 @@ func (p *purger) run(ctx context.Context) {
 			return
 		case <-p.woken:
 		}
-		for more := true; more && ctx.Err() == nil; {
-			var err error
-			if more, err = p.step(ctx); err != nil && ctx.Err() == nil {
-				p.s.metrics.purgeErrors.Inc()
-				p.s.log.Warn("removing superseded records failed; will be tried again", "error", err)
+		if err := p.work(ctx); err != nil && ctx.Err() == nil {
+			p.s.metrics.purgeErrors.Inc()
+			p.s.log.Warn("removing superseded records failed; will be tried again", "error", err)
+		}
+	}
+}
+
+// work takes steps until there is none left.
+func (p *purger) work(ctx context.Context) error {
+	for n := 1; ctx.Err() == nil; n++ {
+		start := time.Now()
+		more, err := p.step(ctx)
+		if err != nil {
+			return err
+		}
+		took := time.Since(start)
+		if n%stepsPerCheckpoint == 0 || !more && n > 1 {
+			if err := p.s.checkpoint(ctx); err != nil {
+				return err
 			}
 		}
+		if !more {
+			return nil
+		}
+		pause(ctx, min(took, maxPause))
+	}
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -100,24 +138,50 @@ func (s *Store) purgeStep(ctx context.Context) (more bool, err error) {
 // planPurge chooses the end of the step and the records that go.
 func (s *Store) planPurge(ctx context.Context, purged, target record.Revision) (to record.Revision, gone []rowPos, err error) {
 	err = s.read(ctx, "plan purge", func(tx *sql.Tx) error {
-		to, err = stepEnd(ctx, tx, purged, target)
-		if err != nil {
+		if to, err = stepEnd(ctx, tx, purged, target); err != nil {
 			return err
 		}
-		keys, err := changedKeys(ctx, tx, purged, to)
-		if err != nil {
-			return err
-		}
-		for _, key := range keys {
-			versions, err := versionsUpTo(ctx, tx, key, to)
-			if err != nil {
-				return err
-			}
-			gone = append(gone, superseded(versions)...)
-		}
-		return nil
+		gone, err = supersededAt(ctx, tx, purged, to)
+		return err
 	})
 	return to, gone, err
+}
+
+// selectVersions: of each key that changed in a span, all records up to its end, from the
+// index alone.
+const selectVersions = `SELECT r.key, r.pos, r.deleted
+	FROM (SELECT DISTINCT key FROM records NOT INDEXED WHERE pos > ? AND pos <= ?) AS changed
+	CROSS JOIN records AS r ON r.key = changed.key AND r.pos <= ? ORDER BY r.key, r.pos`
+
+// supersededAt lists what the state at to doesn't need, if all that the one at purged
+// doesn't need is gone.
+func supersededAt(ctx context.Context, tx *sql.Tx, purged, to record.Revision) (gone []rowPos, err error) {
+	rows, err := tx.QueryContext(ctx, selectVersions, int64(lastOf(purged)), int64(lastOf(to)), int64(lastOf(to)))
+	if err != nil {
+		return nil, sqlError("plan purge", err)
+	}
+	defer rows.Close()
+	var (
+		last     []byte
+		versions []version // of the key last
+	)
+	for rows.Next() {
+		var (
+			key []byte
+			v   version
+		)
+		if err := rows.Scan(&key, &v.pos, &v.deleted); err != nil {
+			return nil, sqlError("plan purge", err)
+		}
+		if !bytes.Equal(key, last) {
+			gone, versions, last = append(gone, superseded(versions)...), versions[:0], key
+		}
+		versions = append(versions, v)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, sqlError("plan purge", err)
+	}
+	return append(gone, superseded(versions)...), nil
 }
 
 // stepEnd is the revision of the last record that the step goes through.
@@ -132,46 +196,6 @@ func stepEnd(ctx context.Context, tx *sql.Tx, purged, target record.Revision) (r
 		return 0, sqlError("plan purge", err)
 	}
 	return rowPos(pos).revision(), nil
-}
-
-func changedKeys(ctx context.Context, tx *sql.Tx, after, to record.Revision) (keys [][]byte, err error) {
-	rows, err := tx.QueryContext(ctx, "SELECT DISTINCT key FROM records NOT INDEXED WHERE pos > ? AND pos <= ?",
-		int64(lastOf(after)), int64(lastOf(to)))
-	if err != nil {
-		return nil, sqlError("plan purge", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var key []byte
-		if err := rows.Scan(&key); err != nil {
-			return nil, sqlError("plan purge", err)
-		}
-		keys = append(keys, key)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, sqlError("plan purge", err)
-	}
-	return keys, nil
-}
-
-func versionsUpTo(ctx context.Context, tx *sql.Tx, key []byte, to record.Revision) (out []version, err error) {
-	rows, err := tx.QueryContext(ctx, "SELECT pos, deleted FROM records WHERE key = ? AND pos <= ? ORDER BY pos",
-		blob(key), int64(lastOf(to)))
-	if err != nil {
-		return nil, sqlError("plan purge", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var v version
-		if err := rows.Scan(&v.pos, &v.deleted); err != nil {
-			return nil, sqlError("plan purge", err)
-		}
-		out = append(out, v)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, sqlError("plan purge", err)
-	}
-	return out, nil
 }
 
 func deleteAll(w *writer, gone []rowPos) error {

@@ -151,7 +151,8 @@ func (st *staging) add(ctx context.Context, recs []record.Record) error {
 	if st.since < stageCheckpoint {
 		return nil
 	}
-	return st.checkpoint(ctx)
+	st.since = 0
+	return st.s.checkpoint(ctx)
 }
 
 // rowOverhead is what a row takes beside key and value, about.
@@ -182,24 +183,6 @@ func (st *staging) insert(recs []record.Record) error {
 	return nil
 }
 
-// checkpoint moves the WAL into the file, outside of the writer's mutex. Readers may
-// keep some of it from moving; that comes with the next.
-func (st *staging) checkpoint(ctx context.Context) error {
-	st.since = 0
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	var busy, frames, moved int
-	err := st.conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &frames, &moved)
-	if err != nil && !commitRefused(err) {
-		return st.s.poison(fmt.Errorf("checkpoint: %w", err)) // a later sync that succeeds proves nothing
-	}
-	if err != nil {
-		return sqlError("checkpoint", err)
-	}
-	return nil
-}
-
 // finish builds the index, checks the state at the purged revision and brings nearly
 // all that is staged to the disk, so that the transaction to come is short.
 func (st *staging) finish(ctx context.Context, purged record.Revision) error {
@@ -209,7 +192,7 @@ func (st *staging) finish(ctx context.Context, purged record.Revision) error {
 	if err := st.checkState(ctx, purged); err != nil {
 		return err
 	}
-	return st.checkpoint(ctx)
+	return st.s.checkpoint(ctx)
 }
 
 func (st *staging) buildIndex() error {

@@ -12,7 +12,8 @@ func TestWorthVacuum(t *testing.T) {
 		total, inUse int64
 		want         bool
 	}{
-		{0, 0, false}, {keepFree, 0, false}, {keepFree + 1, 0, true}, {100 << 20, 51 << 20, false}, {100 << 20, 50 << 20, false}, {100 << 20, 49 << 20, true},
+		{0, 0, false}, {keepFree, 0, false}, {keepFree + 1, 0, true}, {100 << 20, 76 << 20, false}, {100 << 20, 75 << 20, false}, {100 << 20, 74 << 20, true},
+		{60 << 20, 44 << 20, false}, {60 << 20, 44<<20 - 1, true},
 	} {
 		if got := worthVacuum(fileSize{c.total, c.inUse}); got != c.want {
 			t.Errorf("%d of %d in use: %v", c.inUse, c.total, got)
