@@ -35,6 +35,9 @@ var (
 var (
 	// ErrConflict: another history's snapshot is there under the same revision.
 	ErrConflict = errors.New("a snapshot of another history is there already")
+	// ErrSplitsChunk: a chunk of the bucket goes on behind the snapshot's end. There it
+	// would cut the log in two: end it where a chunk does, or put it into another bucket.
+	ErrSplitsChunk = errors.New("the snapshot ends within a chunk of the log")
 	// ErrOutcomeUnknown: whether the snapshot was written could not be learnt. It may
 	// land later. Doing it again is harmless.
 	ErrOutcomeUnknown = errors.New("it is unknown whether the snapshot was or will be written")

@@ -15,6 +15,7 @@ import (
 // been found equal; without pointers in it, the map costs the garbage collector nothing.
 type keys struct {
 	purged record.Revision // at or below it each key occurs once
+	vague  record.Revision // at or below it a key's record before may have been left out
 	known  map[keyID]keyState
 }
 
@@ -59,7 +60,8 @@ func (k *keys) check(r *record.Record, before keyState, known bool) error {
 		if known {
 			return fmt.Errorf("it is in the state at %d already, with revision %d/%d", k.purged, before.rev, before.sub)
 		}
-	case r.Epoch == 0:
+	case r.Epoch == 0: // another writer's
+	case !known && r.Revision <= k.vague:
 	case !known || before.deleted:
 		return checkFirst(r)
 	default:
@@ -78,8 +80,8 @@ func checkFirst(r *record.Record) error {
 	switch {
 	case r.Deleted:
 		return errDeletedTwice
-	case !r.Created, r.Version != 1, r.CreateRevision != r.Revision:
-		return fmt.Errorf("%w: version %d, create_revision %d", errNotCreated, r.Version, r.CreateRevision)
+	case !r.Created, r.Version != 1, r.CreateRevision != r.Revision, r.PrevRevision != 0:
+		return fmt.Errorf("%w: version %d, create_revision %d, prev_revision %d", errNotCreated, r.Version, r.CreateRevision, r.PrevRevision)
 	}
 	return nil
 }

@@ -28,6 +28,8 @@ type MergeOptions struct {
 // Draft, which the caller closes. Its memory is bounded by the number of keys; on disk it
 // takes what the state before reduction takes, lightly compressed, and the draft.
 //
+// A result that ends within a chunk is for another bucket: in this one, Publish refuses it.
+//
 // To may also be below Base, as long as it is above what Base is reduced to: then the
 // chain isn't needed.
 //
@@ -80,7 +82,7 @@ func (m *merge) run(ctx context.Context) (Info, error) {
 
 func (m *merge) read(ctx context.Context) error {
 	if m.o.Base == 0 {
-		m.begin(0)
+		m.begin(0, 0)
 	} else if err := m.readBase(ctx); err != nil {
 		return err
 	}
@@ -90,9 +92,12 @@ func (m *merge) read(ctx context.Context) error {
 	return m.readChain(ctx)
 }
 
-func (m *merge) begin(purged record.Revision) {
+// begin begins with a base that is reduced to purged. vague is its end, if it doesn't say
+// what it leaves out.
+func (m *merge) begin(purged, vague record.Revision) {
 	m.spool.seen = func(n int64) { report(m.o.Progress, Progress{Phase: PhaseReduce, Records: n, OfRecords: m.spool.n}) }
 	m.reducer = newReducer(purged, m.o.Compaction, m.o.To, m.spool, m.draft.Write)
+	m.reducer.keys.vague = vague
 }
 
 // readBase takes the base's records up to To. It reads to the end in any case: only there
@@ -106,7 +111,11 @@ func (m *merge) readBase(ctx context.Context) error {
 	if m.o.To > 0 && m.o.To <= m.base.Purged {
 		err = &UnreachableError{To: m.o.To, Above: m.base.Purged + 1, Err: fmt.Errorf("the snapshot at %d holds the state at %d and what came after it", m.o.Base, m.base.Purged)}
 	} else {
-		m.begin(m.base.Purged)
+		vague := m.o.Base
+		if m.base.Purged > 0 {
+			vague = 0
+		}
+		m.begin(m.base.Purged, vague)
 		err = m.takeBase(r)
 	}
 	return errors.Join(err, r.Close())
@@ -142,18 +151,15 @@ func (m *merge) readChain(ctx context.Context) error {
 	return err
 }
 
-// takeChunk takes a chunk's records above the base and up to To.
+// takeChunk takes a chunk's records up to To.
 func (m *merge) takeChunk(c objectlog.Chunk) error {
 	for i := range c.Records {
 		rec := &c.Records[i]
 		if m.o.To > 0 && rec.Revision > m.o.To {
 			return errReached
 		}
-		if err := m.at.goesOn(rec, m.o.Base, c.Info.Key); err != nil {
+		if err := m.at.goesOn(rec, c.Info.Key); err != nil {
 			return err
-		}
-		if rec.Revision <= m.o.Base {
-			continue
 		}
 		if err := m.take(rec); err != nil {
 			return err

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/datafile"
+	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/objectstore/retry"
-	"github.com/netsy-io/netsy/pkg/record"
 )
 
 // Publish puts the finished draft under its key, unless a snapshot is there already, and
@@ -28,14 +28,18 @@ func (s *Store) Publish(ctx context.Context, d *Draft, progress func(Progress)) 
 	if err != nil {
 		return false, err
 	}
-	if err := s.upload(ctx, d, &uploading{SectionReader: body, progress: progress}); err != nil {
+	if err := s.checkEnd(ctx, d.info); err != nil {
+		return false, err
+	}
+	won, err := s.upload(ctx, d, &uploading{SectionReader: body, progress: progress})
+	if err != nil {
 		return false, err
 	}
 	info, found, err := s.verify(ctx, d.info.Last.Revision, progress)
 	if err != nil {
 		return false, fmt.Errorf("snapshot: verifying %q after it was written: %w", d.info.Key, err)
 	}
-	if created, err = judgePublished(d.info.Last, sum{d.header, d.footer}, found); err != nil {
+	if created, err = judgePublished(won, sum{d.header, d.footer}, found); err != nil {
 		return false, fmt.Errorf("snapshot: %q: %w", d.info.Key, err)
 	}
 	if created {
@@ -45,30 +49,43 @@ func (s *Store) Publish(ctx context.Context, d *Draft, progress func(Progress)) 
 	return created, nil
 }
 
-// upload returns without an error once an object is under the draft's key: ours, or one
-// that was there before. Sending the same bytes again is harmless: only the first lands.
-func (s *Store) upload(ctx context.Context, d *Draft, body *uploading) error {
+// checkEnd refuses a snapshot that ends within a chunk. Merge makes one when it is told
+// to end there, for another bucket.
+func (s *Store) checkEnd(ctx context.Context, info Info) error {
+	split, err := objectlog.New(s.store, objectlog.Options{Logger: s.logger}).Splits(ctx, info.Last.Revision)
+	if err == nil && split {
+		err = ErrSplitsChunk
+	}
+	if err != nil {
+		return fmt.Errorf("snapshot: publishing %q: %w", info.Key, err)
+	}
+	return nil
+}
+
+// upload returns without an error once an object is under the draft's key: ours if won, else
+// ours or one that was there before. Sending the same bytes again is harmless: only the first lands.
+func (s *Store) upload(ctx context.Context, d *Draft, body *uploading) (won bool, err error) {
 	var doubt error // of an earlier attempt, which may still land
 	for n := 1; ; n++ {
 		_, err := s.store.PutStream(ctx, d.info.Key, body, d.info.Size, objectstore.IfAbsent())
 		if err == nil || errors.Is(err, objectstore.ErrPreconditionFailed) {
-			return nil
+			return err == nil, nil
 		}
 		if errors.Is(err, objectstore.ErrUnknownOutcome) {
 			doubt = err
 			there, statErr := s.isThere(ctx, d.info.Key)
 			if there {
-				return nil
+				return false, nil
 			}
 			err = errors.Join(err, statErr)
 		}
 		if n == retry.Attempts || ctx.Err() != nil || errors.Is(err, objectstore.ErrPermanent) {
-			return uploadFailed(d.info.Key, err, doubt)
+			return false, uploadFailed(d.info.Key, err, doubt)
 		}
 		s.metrics.retries.WithLabelValues("put").Inc()
 		s.logger.Warn("a snapshot could not be written, trying again", "event", "snapshot_retry", "op", "put", "attempt", n, "error", err)
 		if cause := retry.Pause(ctx, n); cause != nil {
-			return uploadFailed(d.info.Key, errors.Join(cause, err), doubt)
+			return false, uploadFailed(d.info.Key, errors.Join(cause, err), doubt)
 		}
 	}
 }
@@ -92,15 +109,17 @@ func uploadFailed(key string, err, doubt error) error {
 }
 
 // judgePublished says whether what was found, sound, under the key of what was sent is it,
-// or may stand for it. It is pure. last is the position of the last record sent. Contents are
-// compared by their checksums; the headers' times keep apart what two writers made alike.
-func judgePublished(last record.Pos, sent, found sum) (ours bool, err error) {
+// or may stand for it. It is pure. won: the store said that it took what was sent, and
+// nothing else can be there. Contents are compared by their checksums; two writers' headers
+// differ in their times.
+func judgePublished(won bool, sent, found sum) (ours bool, err error) {
 	switch {
 	case sameHeader(&sent.header, &found.header) && sent.footer == found.footer:
 		return true, nil
+	case won:
+		return false, fmt.Errorf("%w: sent %v, found %v", ErrUnverified, sent, found)
 	case sent.footer.Last != found.footer.Last, sent.header.Epoch != found.header.Epoch:
-		return false, fmt.Errorf("%w: it ends at %v, ours at %v; one of the two was made from another bucket's log, or the log was replaced",
-			ErrConflict, record.Pos{Epoch: found.header.Epoch, Revision: found.footer.Last}, last)
+		return false, fmt.Errorf("%w: it ends at %v, ours at %v: one of the two was made from another log", ErrConflict, found.last(), sent.last())
 	}
 	return false, nil
 }

@@ -46,8 +46,8 @@ type part struct {
 
 // openRanges downloads the first range, and the others in goroutines of wg, which end
 // when all is downloaded or ctx ends.
-func (s *Store) openRanges(ctx context.Context, wg *sync.WaitGroup, key string, size int64) (*ranges, error) {
-	r := &ranges{ctx: ctx, store: s, key: key, size: size, queue: make(chan *part, rangesAhead), free: make(chan []byte, rangesAhead+1)}
+func (s *Store) openRanges(ctx context.Context, wg *sync.WaitGroup, key string) (*ranges, error) {
+	r := &ranges{ctx: ctx, store: s, key: key, size: s.rangeSize, queue: make(chan *part, rangesAhead-1), free: make(chan []byte, rangesAhead)}
 	first := &part{}
 	if err := s.retry(ctx, "get", func() error { return r.download(first) }); err != nil {
 		return nil, err
@@ -57,8 +57,8 @@ func (s *Store) openRanges(ctx context.Context, wg *sync.WaitGroup, key string, 
 	return r, nil
 }
 
-// ahead starts the downloads, in order. A part's place in the queue is taken before its
-// download begins, so that no more are under way than there are places.
+// ahead starts the downloads, in order. A part takes its place in the queue before its
+// download begins: with the one that is waited for, no more are under way than rangesAhead.
 func (r *ranges) ahead(wg *sync.WaitGroup) {
 	defer close(r.queue)
 	for offset := r.size; offset < r.info.Size; offset += r.size {

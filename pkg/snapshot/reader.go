@@ -49,21 +49,17 @@ type batch struct {
 // Open begins to read the snapshot at rev; its header is verified. ctx is for all of the
 // reading: the Reader's goroutines end when it does, when all is read, and by Close.
 func (s *Store) Open(ctx context.Context, rev record.Revision) (*Reader, error) {
-	return s.open(ctx, rev, rangeSize)
-}
-
-func (s *Store) open(ctx context.Context, rev record.Revision, size int64) (*Reader, error) {
 	r := &Reader{key: objectlog.SnapshotKey(rev), rev: rev, batches: make(chan batch, batchesAhead)}
 	r.ctx, r.cancel = context.WithCancel(ctx)
-	if err := r.begin(s, size); err != nil {
+	if err := r.begin(s); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	r.wg.Go(r.decode)
 	return r, nil
 }
 
-func (r *Reader) begin(s *Store, size int64) (err error) {
-	if r.ranges, err = s.openRanges(r.ctx, &r.wg, r.key, size); err != nil {
+func (r *Reader) begin(s *Store) (err error) {
+	if r.ranges, err = s.openRanges(r.ctx, &r.wg, r.key); err != nil {
 		return err
 	}
 	if r.file, err = datafile.NewReader(r.ranges); err != nil {

@@ -37,8 +37,10 @@ func (h *history) last() record.Revision {
 }
 
 // put writes a key at the next revision, del deletes it.
-func (h *history) put(key, value string) *history { return h.add(h.last()+1, 0, key, []byte(value), false) }
-func (h *history) del(key string) *history        { return h.add(h.last()+1, 0, key, nil, true) }
+func (h *history) put(key, value string) *history {
+	return h.add(h.last()+1, 0, key, []byte(value), false)
+}
+func (h *history) del(key string) *history { return h.add(h.last()+1, 0, key, nil, true) }
 
 func (h *history) add(rev record.Revision, sub int32, key string, value []byte, del bool) *history {
 	before, lives := h.keys[key]

@@ -24,6 +24,8 @@ type Store struct {
 	logger  hclog.Logger
 	metrics *Metrics
 	dir     string
+
+	rangeSize int64 // of one download; tests make it small
 }
 
 // Options of a Store. The zero value works.
@@ -35,7 +37,7 @@ type Options struct {
 
 // New makes a Store over the objects in st.
 func New(st objectstore.Store, o Options) *Store {
-	s := &Store{store: st, logger: o.Logger, metrics: o.Metrics, dir: o.Dir}
+	s := &Store{store: st, logger: o.Logger, metrics: o.Metrics, dir: o.Dir, rangeSize: rangeSize}
 	if s.logger == nil {
 		s.logger = hclog.NewNullLogger()
 	}

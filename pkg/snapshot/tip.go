@@ -3,7 +3,6 @@ package snapshot
 import (
 	"fmt"
 
-	"github.com/netsy-io/netsy/pkg/datafile"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/record"
 )
@@ -28,15 +27,13 @@ func (t *tip) precedes(r *record.Record) bool {
 	return r.Revision == t.last.Revision+1 && r.Sub == 0 || r.Revision == t.last.Revision && r.Sub == t.sub+1
 }
 
-// goesOn checks that a record of the chain, which holds together itself, goes on from the
-// snapshot at base. The chunk at key may begin below it.
-func (t *tip) goesOn(r *record.Record, base record.Revision, key string) error {
+// goesOn checks that a record of the chain, in the chunk at key, comes right after what was
+// read: the log has checked this within itself, but not where it is joined.
+func (t *tip) goesOn(r *record.Record, key string) error {
 	switch {
-	case r.Revision == base && r.Pos() != t.last:
-		return fmt.Errorf("snapshot: %q: %w: %w: it has %v, the snapshot %v", key, datafile.ErrCorrupt, ErrInconsistent, r.Pos(), t.last)
-	case r.Revision > base && r.Epoch < t.last.Epoch:
+	case r.Epoch < t.last.Epoch:
 		return &objectlog.ChainError{Kind: objectlog.ErrEpochBack, Key: key, Err: fmt.Errorf("%v follows %v", r.Pos(), t.last)}
-	case r.Revision > base && !t.precedes(r):
+	case !t.precedes(r):
 		return &objectlog.ChainError{Kind: objectlog.ErrGap, Key: key, Err: fmt.Errorf("%d/%d follows %d/%d", r.Revision, r.Sub, t.last.Revision, t.sub)}
 	}
 	return nil

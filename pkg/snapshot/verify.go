@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -42,6 +43,15 @@ func (s *Store) verify(ctx context.Context, rev record.Revision, progress func(P
 type sum struct {
 	header datafile.Header
 	footer datafile.Footer
+}
+
+func (s sum) last() record.Pos {
+	return record.Pos{Epoch: s.header.Epoch, Revision: s.footer.Last}
+}
+
+func (s sum) String() string {
+	return fmt.Sprintf("%d records to %v, reduced up to %d, checksum %x, made at %v by %q",
+		s.header.RecordsCount, s.last(), s.header.Purged, s.footer.RecordsCRC, s.header.CreatedAt, s.header.LeaderID)
 }
 
 // drain reads to the end.
