@@ -3,6 +3,7 @@ package devcluster_test
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/netsy-io/netsy/pkg/devcluster"
+	"github.com/netsy-io/netsy/pkg/verify/verifytest"
 )
 
 func logger() hclog.Logger {
@@ -34,6 +36,7 @@ func start(t *testing.T, o devcluster.Options) *devcluster.Cluster {
 		if err := c.Close(); err != nil {
 			t.Errorf("closing the cluster: %v", err)
 		}
+		verifytest.SoundDir(t, filepath.Join(o.Dir, "objects"))
 	})
 	return c
 }
