@@ -34,11 +34,12 @@ const (
 	corner       faultKind = "corner-primary"
 	failTwice    faultKind = "fail-twice"
 	deafen       faultKind = "deafen"
+	ghost        faultKind = "ghost"
 )
 
 var allKinds = []faultKind{
 	crashNode, crashPrimary, crashElector, restartNode, wipeNode, pauseNode, pauseElector, cutNode, cutPair,
-	cutElector, splitAll, breakCalls, outageOfOne, outageOfAll, badStore, joinNode, corner, failTwice, deafen, crashJanitor, pauseJanitor,
+	cutElector, splitAll, breakCalls, outageOfOne, outageOfAll, badStore, joinNode, corner, failTwice, deafen, ghost, crashJanitor, pauseJanitor,
 }
 
 // nemesis does one thing after the other to a world. Everything that it does has an
@@ -178,6 +179,8 @@ func (n *nemesis) do(ctx context.Context, k faultKind) {
 		n.failTwice(ctx)
 	case deafen:
 		n.deafen(ctx)
+	case ghost:
+		n.ghost(ctx)
 	}
 }
 
@@ -294,6 +297,31 @@ func (n *nemesis) deafen(ctx context.Context) {
 	sleep(ctx, 2*time.Second+time.Duration(n.rng.Int64N(int64(4*time.Second))))
 	set(deaf, false, p)
 	set(p, false, deaf)
+}
+
+// ghost stops the Primary for so long that another reigns, and what the old one wanted to
+// write next may have been merged and freed; then lets it go on, with nobody to tell it, but
+// with clients and the bucket at hand.
+func (n *nemesis) ghost(ctx context.Context) {
+	p := n.w.primary()
+	if p == nil || !p.up() || n.w.members() < 2 {
+		return
+	}
+	n.w.note("%s is paused until it is a ghost", p.name)
+	p.hold(true)
+	sleep(ctx, 5*time.Second+time.Duration(n.rng.Int64N(int64(10*time.Second))))
+	set := func(cut bool) {
+		for _, o := range n.w.machines() {
+			if o != p {
+				n.w.net.sever(p.name, o.name, cut)
+				n.w.net.sever(o.name, p.name, cut)
+			}
+		}
+	}
+	set(true)
+	p.hold(false)
+	sleep(ctx, 2*time.Second+time.Duration(n.rng.Int64N(int64(4*time.Second))))
+	set(false)
 }
 
 // down ends a machine's process and starts it again later.

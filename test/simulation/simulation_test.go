@@ -29,6 +29,7 @@ var (
 	nodes    = flag.Int("nodes", 0, "number of nodes in every world; 0: as the seed says")
 	quorum   = flag.String("quorum", "", "quorum of every world; empty: as the seed says")
 	kinds    = flag.String("kinds", "", "kinds of faults in every world, separated by commas, or none; empty: as the seed says")
+	freeing  = flag.Bool("freeing", false, "compactors that free what they can at once in every world")
 	disks    = flag.String("disks", "", "directory of the nodes' disks; empty: in memory, where that can be had")
 	goOn     = flag.Bool("go-on", false, "go on after a seed that failed")
 	verbose  = flag.Bool("trace", false, "keep the processes' logs at level debug")
@@ -72,6 +73,9 @@ func chosen(t *testing.T, seed uint64) swarm {
 		if _, err := fmt.Sscan(*quorum, &s.Quorum); err != nil {
 			t.Fatalf("-quorum: %v", err)
 		}
+	}
+	if *freeing {
+		s.Snapshots = compaction{Compactors: 2, Every: time.Second, Records: 1, Retention: time.Millisecond, Keep: 2}
 	}
 	if *kinds == "none" {
 		s.Kinds, s.Rates = nil, storeRates{}
@@ -151,6 +155,9 @@ func again(seed uint64) string {
 		if v != "" {
 			c += fmt.Sprintf(" -%s %q", name, v)
 		}
+	}
+	if *freeing {
+		c += " -freeing"
 	}
 	if *nodes > 0 {
 		c += fmt.Sprintf(" -nodes %d", *nodes)
