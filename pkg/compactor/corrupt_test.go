@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/objectlog"
+	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
@@ -31,8 +32,8 @@ func TestCorruptNewest(t *testing.T) {
 	if !errors.As(err, &broken) || broken.Revision != 4 || !slices.Equal(r.Corrupt, []record.Revision{4}) || r.Written != 5 {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	if !strings.Contains(err.Error(), "left in place") || c.Last().Err == nil {
-		t.Errorf("got %v, %+v", err, c.Last())
+	if last := c.Last(); last.Err == nil || !strings.Contains(last.Err.Error(), "left in place") {
+		t.Errorf("got %+v", last)
 	}
 	expect(t, "chunks above 3, of which there is one sound snapshot beside the new one", keysOf(t, w.mem, "chunks/"), -1, 4, 5)
 	expect(t, "snapshots", keysOf(t, w.mem, "snapshots/"), 3, 4, 5)
@@ -125,4 +126,40 @@ func TestOnlySnapshotCorrupt(t *testing.T) {
 	}
 	expect(t, "chunks", keysOf(t, w.mem, "chunks/"), 1, 2, 3)
 	w.check(w.mem)
+}
+
+// What is known of a snapshot is known of one version of it.
+func TestReplacedSnapshotIsReadAgain(t *testing.T) {
+	w := newWorld(t)
+	c := w.compactor(nil)
+	w.reign()
+	for range 2 {
+		w.write(1)
+		w.once(c) // 2, 3: both are known to be sound
+	}
+	w.corrupt(objectlog.SnapshotKey(3))
+	w.pass(2 * retention)
+	r, err := c.Once(w.ctx())
+	if broken := (*CorruptError)(nil); !errors.As(err, &broken) || r.Deleted+r.Tombstones != 0 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
+// A step is of one version: what took its place meanwhile stays.
+func TestStepsAreConditional(t *testing.T) {
+	w := build(t, "RWSRWS")
+	steps := planned(t, w, w.mem)
+	if len(steps) != 2 {
+		t.Fatalf("planned %v", steps)
+	}
+	for _, s := range steps {
+		v, err := w.mem.Put(w.ctx(), s.Key, []byte("other"), objectstore.Always())
+		w.must(err)
+		if what, err := (bucket{w.mem}).carryOut(w.ctx(), s); err != nil || what != overtaken {
+			t.Errorf("%v: %v, %v", s, what, err)
+		}
+		if info, err := w.mem.Stat(w.ctx(), s.Key); err != nil || info.Version != v {
+			t.Errorf("%v: %+v, %v", s, info, err)
+		}
+	}
 }

@@ -48,18 +48,25 @@ func (c *Compactor) locked(ctx context.Context, p *pass) error {
 		}
 		return err
 	})
-	return p.settle(context.Cause(competing), lock.Holder().LeaderID, err)
+	cause, holder := context.Cause(competing), lock.Holder().LeaderID
+	if errors.Is(cause, errLost) { // who has it now?
+		h, readErr := leaderlock.Read(ctx, c.o.Store, LockKey, c.o.ClusterID)
+		if readErr != nil {
+			return errors.Join(err, readErr)
+		}
+		holder = h.LeaderID
+	}
+	return p.settle(cause, holder, err)
 }
 
 // settle tells what became of the lock from why competing for it ended. That another has
-// it is an outcome; that object storage could not be asked is an error.
+// it, or had it since, is an outcome; that object storage could not be asked is an error.
 func (p *pass) settle(cause error, holder string, err error) error {
-	another := holder != "" && holder != p.leaderID
 	switch {
-	case errors.Is(cause, errBusy) && another:
+	case errors.Is(cause, errBusy) && holder != "":
 		p.report.Outcome, p.report.Holder = Busy, holder
 		return nil
-	case errors.Is(cause, errLost) && another:
+	case errors.Is(cause, errLost) && holder != p.leaderID:
 		p.report.Outcome, p.report.Holder = LockLost, holder
 		return nil
 	case errors.Is(cause, errBusy):
