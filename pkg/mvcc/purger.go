@@ -120,7 +120,7 @@ func (s *Store) purgeStep(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	err = s.write("purge", func(w *writer, next *durable) error {
+	err = s.writeWhenFree("purge", func(w *writer, next *durable) error {
 		if next.purged != st.purged {
 			gone = nil
 			return nil // someone else did the step

@@ -23,7 +23,7 @@ func (s *Store) Range(ctx context.Context, sn *Snapshot, req *etcdserverpb.Range
 		return nil, ErrFutureRev
 	case at <= 0 || at == sn.rev: // etcd takes negative ones for "now", too
 		resp := rangeTree(sn.tree, req, sn.rev)
-		if resp.More {
+		if resp.More && sn.rev >= s.CompactRevision() { // below, its later pages are refused: a load has overtaken it
 			s.pins.add(sn)
 		}
 		return resp, nil

@@ -49,8 +49,8 @@ type staging struct {
 	s     *Store
 	db    *sql.DB
 	conn  *sql.Conn
-	index string // name of the staging table's index
-	since int    // bytes staged since the last checkpoint
+	built bool // the index is there
+	since int  // bytes staged since the last checkpoint
 	many  driver.Stmt
 	one   driver.Stmt
 }
@@ -186,24 +186,13 @@ func (st *staging) insert(recs []record.Record) error {
 // finish builds the index, checks the state at the purged revision and brings nearly
 // all that is staged to the disk, so that the transaction to come is short.
 func (st *staging) finish(ctx context.Context, purged record.Revision) error {
-	if err := st.buildIndex(); err != nil {
+	if err := st.buildIndex(ctx); err != nil {
 		return err
 	}
 	if err := st.checkState(ctx, purged); err != nil {
 		return err
 	}
 	return st.s.checkpoint(ctx)
-}
-
-func (st *staging) buildIndex() error {
-	if st.index != "" {
-		return nil
-	}
-	return st.write("index records", func() error {
-		name, err := copyIndex(st.conn, "records", stagingTable)
-		st.index = name
-		return err
-	})
 }
 
 // checkState: of each key there is one record at or below purged, no tombstone.

@@ -34,19 +34,18 @@ func copySchema(c execer, from, to string) error {
 
 // copyIndex makes the index that from has on to, with a name of its own: an index
 // can't be renamed, and no query names one.
-func copyIndex(c execer, from, to string) (name string, err error) {
+func copyIndex(ctx context.Context, c execer, from, to string) error {
 	var made string
-	err = c.QueryRowContext(context.Background(), "SELECT sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?", from).Scan(&made)
+	err := c.QueryRowContext(ctx, "SELECT sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?", from).Scan(&made)
 	if err != nil {
-		return "", err
+		return err
 	}
 	n, err := unusedNumber(c)
 	if err != nil {
-		return "", err
+		return err
 	}
-	name = fmt.Sprintf("records_by_key_%d", n)
-	_, err = c.ExecContext(context.Background(), fmt.Sprintf("CREATE INDEX %s ON %s %s", name, to, made[strings.IndexByte(made, '('):]))
-	return name, err
+	_, err = c.ExecContext(ctx, fmt.Sprintf("CREATE INDEX records_by_key_%d ON %s %s", n, to, made[strings.IndexByte(made, '('):]))
+	return err
 }
 
 // run executes a statement that returns no rows. The driver binds a query's arguments

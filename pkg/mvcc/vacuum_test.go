@@ -58,3 +58,53 @@ func TestPurgeGivesSpaceBack(t *testing.T) {
 	}
 	b.put(t, "k", "small")
 }
+
+// TestLoadGivesSpaceBack: what a load replaced takes no room in the end, and while one is
+// under way nothing is moved.
+func TestLoadGivesSpaceBack(t *testing.T) {
+	s := openDir(t, t.TempDir())
+	value := []byte(strings.Repeat("v", 64<<10))
+	for rev := record.Revision(1); rev <= 640; rev += 32 {
+		var recs []record.Record
+		for i := range record.Revision(32) {
+			recs = append(recs, record.Record{Revision: rev + i, Epoch: 1, Key: []byte("k"), Value: value, Version: 1})
+		}
+		if err := s.AppendLogged(t.Context(), recs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	full, _ := s.Size()
+	recs := aSnapshot()
+	if err := loadAll(t, s, recs, aSnapshotEnd, 9); err != nil {
+		t.Fatal(err)
+	}
+	l, err := s.BeginLoad(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for more := true; more; {
+		if more, err = s.discardStep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if more, err := s.vacuumStep(); more || err != nil {
+		t.Fatal("vacuumed during a load", err)
+	}
+	if err := l.Abort(); err != nil {
+		t.Fatal(err)
+	}
+	for more := true; more; {
+		if more, err = s.discardStep(t.Context()); err == nil && !more {
+			more, err = s.vacuumStep()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if total, inUse := s.Size(); full < 40<<20 || total > keepFree+inUse+vacuumPages*4096 || inUse > 1<<20 {
+		t.Fatalf("%d bytes before, %d after, %d in use", full, total, inUse)
+	}
+	if got := revisions(t, s); len(got) != len(recs) {
+		t.Fatal(got)
+	}
+}

@@ -15,6 +15,7 @@ import (
 // not to know.
 type writer struct {
 	mu     sync.Mutex // one transaction at a time
+	queue  queue      // who waits for mu
 	conn   *sql.Conn
 	insert *sql.Stmt
 	meta   *sql.Stmt // selectDurable
@@ -54,10 +55,17 @@ func (w *writer) exec(query string) error {
 	return err
 }
 
-// write runs fn in one transaction and, once it is durable, installs the state fn
-// left in next. fn must not touch the store otherwise. When write fails, nothing
-// was stored and the state in memory is as it was, or the store is poisoned.
+// write is writeWhenFree for what can't wait for the building of an index: it is interrupted.
 func (s *Store) write(op string, fn func(w *writer, next *durable) error) error {
+	s.writer.queue.enter()
+	defer s.writer.queue.leave()
+	return s.writeWhenFree(op, fn)
+}
+
+// writeWhenFree runs fn in one transaction and, once it is durable, installs the state fn
+// left in next. fn must not touch the store otherwise. When it fails, nothing
+// was stored and the state in memory is as it was, or the store is poisoned.
+func (s *Store) writeWhenFree(op string, fn func(w *writer, next *durable) error) error {
 	w := s.writer
 	w.mu.Lock()
 	defer w.mu.Unlock()
