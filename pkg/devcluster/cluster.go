@@ -16,6 +16,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/netsy-io/netsy/pkg/compactor"
+	"github.com/netsy-io/netsy/pkg/config"
 	"github.com/netsy-io/netsy/pkg/etcdapi"
 	"github.com/netsy-io/netsy/pkg/identity"
 	"github.com/netsy-io/netsy/pkg/node"
@@ -39,6 +41,10 @@ type Options struct {
 	CompactionInterval     time.Duration // 0: never by itself
 	CompactionWindow       time.Duration
 
+	// Compactor, if set, makes snapshots and frees what they supersede. Store, ClusterID,
+	// ID and Logger are filled in; Interval is between its passes.
+	Compactor *Compactor
+
 	// Wrap, if set, stands between the processes and the object store; tests put
 	// faults there.
 	Wrap func(objectstore.Store) objectstore.Store
@@ -47,6 +53,24 @@ type Options struct {
 
 	Logger   hclog.Logger
 	Progress func(string) // told what is being done, for people
+}
+
+// Compactor says how a cluster's compactor works.
+type Compactor struct {
+	compactor.Options
+	Interval time.Duration
+}
+
+// DefaultCompactor is one as the cluster file has it by default.
+func DefaultCompactor() *Compactor {
+	s := config.Defaults().Snapshot
+	return &Compactor{
+		Options: compactor.Options{
+			Thresholds: compactor.Thresholds{Records: int64(s.ThresholdRecords), Size: int64(s.ThresholdSizeMB) << 20, Age: time.Duration(s.ThresholdAgeMinutes) * time.Minute},
+			Retention:  s.Retention, Keep: s.Keep,
+		},
+		Interval: compactor.DefaultInterval,
+	}
 }
 
 // Cluster is a running cluster.
@@ -95,6 +119,9 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	o.Progress("starting the elector")
 	if err := c.startElector(); err != nil {
 		return nil, fmt.Errorf("devcluster: elector: %w", err)
+	}
+	if o.Compactor != nil {
+		c.startCompactor()
 	}
 	o.Progress("waiting for a Primary")
 	return c, c.awaitActive(ctx)

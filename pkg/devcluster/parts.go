@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/netsy-io/netsy/pkg/compactor"
 	"github.com/netsy-io/netsy/pkg/config"
 	"github.com/netsy-io/netsy/pkg/elector"
 	"github.com/netsy-io/netsy/pkg/etcdapi"
@@ -118,6 +119,12 @@ func (c *Cluster) startElector() error {
 	}
 	c.goRun("elector", e.Run, nil)
 	return nil
+}
+
+func (c *Cluster) startCompactor() {
+	o := c.o.Compactor.Options
+	o.Store, o.ClusterID, o.ID, o.Logger = c.store, c.o.ClusterID, "compactor", c.o.Logger.Named("compactor")
+	c.goRun("compactor", func(ctx context.Context) error { return compactor.New(o).Run(ctx, c.o.Compactor.Interval) }, nil)
 }
 
 // listen opens node i's two ports: the configured ones, those of the last start,

@@ -68,7 +68,7 @@ func runDev(c *cli.Context) error {
 	defer cancel()
 	cluster, err := devcluster.Start(ctx, devcluster.Options{
 		Dir: dir, Nodes: c.Int("nodes"), Profile: profile,
-		ClientPort: c.Int("client-port"), PeerPort: c.Int("peer-port"),
+		ClientPort: c.Int("client-port"), PeerPort: c.Int("peer-port"), Compactor: devcluster.DefaultCompactor(),
 		Logger:   hclog.New(&hclog.LoggerOptions{Name: "dev", Level: level, Output: c.App.ErrWriter}),
 		Progress: func(what string) { fmt.Fprintln(out, what, "...") },
 	})
