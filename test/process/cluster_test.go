@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/identity"
+	"github.com/netsy-io/netsy/pkg/verify/verifytest"
 	"github.com/netsy-io/netsy/test/internal/proc"
 )
 
@@ -59,6 +60,7 @@ func newCluster(t testing.TB) *cluster {
 	c.must(c.ca.WriteFiles(c.path("ca.crt"), c.path("ca.key"), false))
 	c.issue("client", identity.RoleClient, "tester")
 	c.writeConfig(nil)
+	t.Cleanup(func() { verifytest.SoundDir(t, c.objects) }) // after the processes' own
 	return c
 }
 
