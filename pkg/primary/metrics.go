@@ -17,6 +17,9 @@ type Metrics struct {
 	quorum        prometheus.Gauge
 	unlogged      prometheus.Gauge
 	leases        *lease.Metrics
+
+	compactionBlocked prometheus.Gauge
+	compactionForced  prometheus.Counter
 }
 
 // NewMetrics registers the metrics with reg; nil keeps them unregistered.
@@ -36,6 +39,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		unlogged: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "netsy_primary_unlogged_bytes", Help: "Bytes of keys and values that are not in the object log yet.",
 		}),
+		compactionBlocked: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "netsy_primary_compaction_blocked_since_seconds", Help: "Since when watches hold back the compaction of history, in seconds since 1970; 0: they don't.",
+		}),
+		compactionForced: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "netsy_primary_compaction_forced_total", Help: "Compactions that cancelled watches which had held them back for too long.",
+		}),
 		batchWrites: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "netsy_primary_batch_records", Help: "Records in a committed batch.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 13),
@@ -50,7 +59,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		m.switches.WithLabelValues(path)
 	}
 	if reg != nil {
-		reg.MustRegister(m.commitSeconds, m.batchWrites, m.batchBytes, m.switches, m.quorum, m.unlogged)
+		reg.MustRegister(m.commitSeconds, m.batchWrites, m.batchBytes, m.switches, m.quorum, m.unlogged, m.compactionBlocked, m.compactionForced)
 	}
 	return m
 }

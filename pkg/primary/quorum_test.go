@@ -38,6 +38,12 @@ type puppet struct {
 	got      record.Revision
 	round    uint64
 	answered bool
+
+	needs   record.Revision // of history, as it answers; 0: nothing
+	reports record.Revision // of that, as its receipts say
+	deaf    bool            // it doesn't answer questions about compaction
+	said    *peerpb.CompactionAnswer
+	asked   []record.Revision // what for
 }
 
 // follow makes a follower of the machine's reign.
@@ -88,6 +94,7 @@ func (p *puppet) Send(msg *peerpb.FollowResponse) error {
 	}
 	if a := msg.GetAppend(); a != nil {
 		p.round = a.Round
+		p.hear(a.CompactionQuestion)
 		for _, b := range a.Records {
 			r, err := datafile.DecodeRecord(b)
 			if err != nil || r.Revision != p.got+1 {
@@ -109,8 +116,23 @@ func (p *puppet) receipt() {
 		return
 	}
 	p.say <- &peerpb.FollowRequest{Message: &peerpb.FollowRequest_Receipt{Receipt: &peerpb.Receipt{
-		Incarnation: p.ref.Incarnation, Epoch: int64(p.epoch), Stream: p.stream, Revision: int64(p.got), Round: p.round,
+		Incarnation: p.ref.Incarnation, Epoch: int64(p.epoch), Stream: p.stream, Revision: int64(p.got), Round: p.round, Compaction: p.said, NeededRevision: int64(p.reports),
 	}}}
+}
+
+// hear answers a question.
+func (p *puppet) hear(q *peerpb.CompactionQuestion) {
+	if p.deaf || q.GetNumber() <= p.said.GetNumber() {
+		return
+	}
+	p.asked = append(p.asked, record.Revision(q.Revision))
+	if q.Force && record.Revision(q.Revision) > p.needs {
+		p.needs = 0 // the watch is cancelled
+	}
+	p.said = &peerpb.CompactionAnswer{Number: q.Number, Agreed: true}
+	if p.needs > 0 && p.needs < record.Revision(q.Revision) {
+		p.said = &peerpb.CompactionAnswer{Number: q.Number, NeededRevision: int64(p.needs)}
+	}
 }
 
 func (p *puppet) mute(on bool) {

@@ -54,6 +54,7 @@ type machine struct {
 	reign  *Reign
 	quorum int // as configured
 	alone  bool
+	tune   func(*Config) // changes the configuration, if set
 }
 
 // deny makes StillPrimary answer err instead of the truth, until nil.
@@ -102,9 +103,13 @@ func (m *machine) start(ctx context.Context) error {
 
 func (m *machine) startAt(ctx context.Context, epoch record.Epoch) error {
 	log := objectlog.New(m.net, objectlog.Options{})
-	r, err := Start(ctx, Config{
+	cfg := Config{
 		Store: m.st, Log: log, Snapshots: snapshot.New(m.net, snapshot.Options{}), Hub: m.hub, Office: desk{m, epoch}, Epoch: epoch, Self: registry.NodeRef{NodeID: m.id, Incarnation: m.st.Incarnation()}, Quorum: m.quorum, Alone: func() bool { return m.alone }, Logger: hclog.NewNullLogger(), Metrics: NewMetrics(nil),
-	})
+	}
+	if m.tune != nil {
+		m.tune(&cfg)
+	}
+	r, err := Start(ctx, cfg)
 	m.reign = r
 	return err
 }
