@@ -191,7 +191,7 @@ func epochBefore(w *world, rev int) record.Epoch {
 func (w *world) goOn(s *memstore.Store, damage string) {
 	w.t.Helper()
 	next := *w
-	next.mem, next.keys, next.chunkAt = s, map[string]record.KeyState{}, map[record.Revision]bool{}
+	next.mem, next.store, next.keys, next.chunkAt = s, s, map[string]record.KeyState{}, map[record.Revision]bool{}
 	for k, v := range w.keys {
 		next.keys[k] = v
 	}
@@ -213,6 +213,9 @@ func (w *world) goOn(s *memstore.Store, damage string) {
 	}
 	next.haunt(s)
 	next.check(s)
+	if damage == "" {
+		next.verify(s)
+	}
 }
 
 // TestTwoPlans: two compactors, the one with a plan from before the log went on, carry out

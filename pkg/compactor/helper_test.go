@@ -31,7 +31,8 @@ type world struct {
 	t       testing.TB
 	clock   time.Time
 	mem     *memstore.Store
-	history []record.Record // of the log, from revision 1 on
+	store   objectstore.Store // what the log is written to: mem, or a test's own
+	history []record.Record   // of the log, from revision 1 on
 	keys    map[string]record.KeyState
 	chunkAt map[record.Revision]bool // where chunks began
 	epoch   record.Epoch
@@ -41,6 +42,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	w := &world{t: t, clock: time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC), keys: map[string]record.KeyState{}, chunkAt: map[record.Revision]bool{}}
 	w.mem = memstore.New(func() time.Time { return w.clock })
+	w.store = w.mem
 	w.compacted(0)
 	return w
 }
@@ -48,11 +50,11 @@ func newWorld(t testing.TB) *world {
 // compacted writes cluster.json.
 func (w *world) compacted(rev record.Revision) {
 	w.t.Helper()
-	r := registry.New(w.mem, clusterID)
+	r := registry.New(w.store, clusterID)
 	_, err := r.EnsureCluster(w.ctx(), registry.QuorumMajority)
 	if err == nil {
 		_, err = r.UpdateCluster(w.ctx(), func(c *registry.Cluster) error {
-			c.CompactionRevision = rev
+			c.CompactionRevision, c.Epoch = max(rev, c.CompactionRevision), w.epoch
 			return nil
 		})
 	}
@@ -76,7 +78,8 @@ func (w *world) end() record.Revision { return record.Revision(len(w.history)) }
 func (w *world) reign() {
 	w.t.Helper()
 	w.epoch++
-	w.writer = objectlog.New(w.mem, objectlog.Options{}).NewWriter(w.epoch, "node", w.end()+1)
+	w.compacted(0)
+	w.writer = objectlog.New(w.store, objectlog.Options{}).NewWriter(w.epoch, "node", w.end()+1)
 	w.append(record.EpochStart(w.end()+1, w.epoch, "node", w.keys[record.EpochStartKey], time.Time{}))
 }
 
@@ -146,7 +149,7 @@ func (w *world) corrupt(key string) {
 }
 
 func (w *world) compactor(change func(*Options)) *Compactor {
-	o := Options{Store: w.mem, ClusterID: clusterID, ID: "c", Thresholds: Thresholds{Records: 1}, Retention: retention, Keep: 2, Dir: w.t.TempDir()}
+	o := Options{Store: w.store, ClusterID: clusterID, ID: "c", Thresholds: Thresholds{Records: 1}, Retention: retention, Keep: 2, Dir: w.t.TempDir()}
 	if change != nil {
 		change(&o)
 	}

@@ -63,7 +63,7 @@ func TestDeadHolder(t *testing.T) {
 		release()
 		_, err = dead.Put(w.ctx(), LockKey, held, objectstore.IfAbsent())
 		w.must(err)
-		w.mem = dead
+		w.mem, w.store = dead, dead
 		if r := w.once(w.compactor(nil)); r.Outcome != Done || r.Written == 0 {
 			t.Errorf("got %+v", r)
 		}

@@ -60,7 +60,7 @@ func TestPasses(t *testing.T) {
 
 func TestNoCluster(t *testing.T) {
 	w := newWorld(t)
-	w.mem = memstore.New(nil)
+	w.store = memstore.New(nil)
 	if r := w.once(w.compactor(nil)); r.Outcome != NoCluster {
 		t.Errorf("got %+v", r)
 	}
