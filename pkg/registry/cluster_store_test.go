@@ -4,6 +4,8 @@ import (
 	"errors"
 	"sync"
 	"testing"
+
+	"github.com/netsy-io/netsy/pkg/record"
 )
 
 func TestEnsureCluster(t *testing.T) {
@@ -25,6 +27,47 @@ func TestEnsureCluster(t *testing.T) {
 	c := got[0]
 	if c.Epoch != 0 || c.Office != 0 || c.Seq != 1 || !c.Primary.IsZero() || c.Origin != 0 || c.Durability.Mode != ModeObjectStorage || len(c.Durability.Voters) != 0 {
 		t.Errorf("created: %+v", c)
+	}
+}
+
+// What a cluster begins with is the winner's to say, and for good.
+func TestCreateCluster(t *testing.T) {
+	r, _, ctx := setup(t)
+	var wg sync.WaitGroup
+	got := make([]Cluster, 8)
+	for i := range got {
+		wg.Go(func() {
+			n := record.Revision(i)
+			got[i], _ = r.CreateCluster(ctx, Beginning{Quorum: -1, Origin: 10 * n, Epoch: record.Epoch(n), CompactionRevision: n})
+		})
+	}
+	wg.Wait()
+	c := got[0]
+	for _, o := range got {
+		if o.WriteID == "" || o.WriteID != c.WriteID || o.Origin != c.Origin {
+			t.Errorf("creators disagree: %+v, %+v", o, c)
+		}
+	}
+	if c.Origin != 10*record.Revision(c.Epoch) || c.CompactionRevision != record.Revision(c.Epoch) || c.Office != 0 || c.Seq != 1 || !c.Primary.IsZero() {
+		t.Errorf("created: %+v", c)
+	}
+	if now, err := r.EnsureCluster(ctx, 5); err != nil || now.Origin != c.Origin || now.Durability.Quorum != -1 {
+		t.Errorf("%+v, %v", now, err)
+	}
+}
+
+// A history that isn't there has no epoch, and is reduced nowhere.
+func TestCreateClusterRefuses(t *testing.T) {
+	r, _, ctx := setup(t)
+	for _, b := range []Beginning{
+		{Epoch: 1}, {CompactionRevision: 1}, {Origin: 5, CompactionRevision: 6}, {Origin: -1}, {Origin: 5, Epoch: -1}, {Origin: 5, CompactionRevision: -1}, {Quorum: -2},
+	} {
+		if c, err := r.CreateCluster(ctx, b); err == nil {
+			t.Errorf("%+v: created %+v", b, c)
+		}
+	}
+	if _, err := r.Cluster(ctx); !errors.Is(err, ErrNotFound) {
+		t.Errorf("something was written: %v", err)
 	}
 }
 

@@ -1,7 +1,8 @@
 // Package registry keeps the three kinds of documents through which Netsy's
-// processes find each other in object storage: cluster.json (who reigns, and by
-// which durability rule), members.json (member ids, stable for ever) and
-// nodes/{node_id}.json (where each node is).
+// processes find each other in object storage: cluster.json (who reigns, by which
+// durability rule, and what history the cluster began with: package origin decides
+// that), members.json (member ids, stable for ever) and nodes/{node_id}.json (where
+// each node is).
 //
 // Every write is conditional, carries over what it doesn't change (fields that
 // this version doesn't know included), raises seq by one and has a new random
