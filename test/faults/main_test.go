@@ -19,6 +19,7 @@ var (
 	duration = flag.Duration("duration", 2*time.Minute, "how long the storm lasts")
 	seed     = flag.Uint64("seed", 0, "of the storm's choices; 0: a new one, which is logged")
 	runs     = flag.Int("runs", 0, "fail-overs of each kind to measure; 0: none")
+	keys     = flag.Int("keys", 0, "keys of a snapshot that starts are measured with; 0: none")
 	keep     = flag.String("keep", "", "directory to keep every cluster's files below")
 )
 
