@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -30,9 +31,10 @@ const (
 )
 
 // TestMetricsPage compares docs/metrics.md with what a running node, which has an
-// elector in office within it, has registered.
+// elector in office within it, and a compactor have registered.
 func TestMetricsPage(t *testing.T) {
-	want := tables(t, runningNode(t))
+	settings := oneNode(t)
+	want := tables(t, runningNode(t, settings), ranCompactor(t, settings))
 	page, err := os.ReadFile(metricsPage)
 	if err != nil {
 		t.Fatal(err)
@@ -49,16 +51,16 @@ func TestMetricsPage(t *testing.T) {
 		}
 	}
 	if got != want {
-		t.Errorf("%s is not what a node registers: run go test ./pkg/daemon -update", metricsPage)
+		t.Errorf("%s is not what a node and a compactor register: run go test ./pkg/daemon -update", metricsPage)
 	}
 }
 
 // runningNode runs a node with an elector until the test ends, and returns the
 // process's metrics once the node is Primary.
-func runningNode(t *testing.T) *prometheus.Registry {
+func runningNode(t *testing.T, settings *config.Process) *prometheus.Registry {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	d, err := newProcess(ctx, oneNode(t), hclog.NewNullLogger())
+	d, err := newProcess(ctx, settings, hclog.NewNullLogger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +79,21 @@ func runningNode(t *testing.T) *prometheus.Registry {
 	})
 	if _, err := n.Active(ctx); err != nil {
 		t.Fatal(err)
+	}
+	return d.metrics
+}
+
+// ranCompactor returns the metrics of a compactor that has written a snapshot.
+func ranCompactor(t *testing.T, settings *config.Process) *prometheus.Registry {
+	t.Helper()
+	own := *settings.Cluster
+	own.Snapshot.ThresholdRecords = 1
+	d, err := newStoreProcess(t.Context(), &config.Process{Cluster: &own}, hclog.NewNullLogger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := d.newCompactor(t.TempDir()).Once(t.Context()); err != nil || r.Written == 0 {
+		t.Fatalf("%+v, %v", r, err)
 	}
 	return d.metrics
 }
@@ -132,10 +149,25 @@ var described = regexp.MustCompile(`^Desc\{fqName: "([^"]*)", help: "(.*?)", (?:
 
 // tables writes a table for each part of Netsy, from descriptions rather than
 // values: a metric with labels has no value before something happens.
-func tables(t *testing.T, reg *prometheus.Registry) string {
+func tables(t *testing.T, regs ...*prometheus.Registry) string {
 	t.Helper()
-	types := typesOf(t, reg)
-	rows := map[string][]string{} // by part
+	rows, types := map[string][]string{}, map[string]string{} // rows by part
+	for _, reg := range regs {
+		maps.Copy(types, typesOf(t, reg))
+	}
+	for _, reg := range regs {
+		addRows(t, rows, types, reg)
+	}
+	var b strings.Builder
+	for _, part := range sorted(rows) {
+		slices.Sort(rows[part])
+		fmt.Fprintf(&b, "\n### `%s`\n\n| metric | type | labels | |\n|---|---|---|---|\n%s\n", part, strings.Join(slices.Compact(rows[part]), "\n"))
+	}
+	return b.String() + "\n"
+}
+
+func addRows(t *testing.T, rows map[string][]string, types map[string]string, reg *prometheus.Registry) {
+	t.Helper()
 	descs := make(chan *prometheus.Desc)
 	go func() {
 		defer close(descs)
@@ -151,12 +183,6 @@ func tables(t *testing.T, reg *prometheus.Registry) string {
 			rows[part] = append(rows[part], row(t, name, types[name], constant(m[3])+m[4], m[2]))
 		}
 	}
-	var b strings.Builder
-	for _, part := range sorted(rows) {
-		slices.Sort(rows[part])
-		fmt.Fprintf(&b, "\n### `%s`\n\n| metric | type | labels | |\n|---|---|---|---|\n%s\n", part, strings.Join(rows[part], "\n"))
-	}
-	return b.String() + "\n"
 }
 
 func row(t *testing.T, name, kind, labels, help string) string {
