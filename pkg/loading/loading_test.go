@@ -1,12 +1,14 @@
 package loading
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/netsy-io/netsy/pkg/datafile"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
@@ -307,5 +309,35 @@ func TestInterruptedLoad(t *testing.T) {
 		}
 		w.onGet = nil
 		w.catchUp()
+	}
+}
+
+// TestForeignSnapshot: other writers leave out what is superseded and don't say up to where.
+func TestForeignSnapshot(t *testing.T) {
+	w := newWorld(t)
+	w.write(1, 7)
+	w.snapshot(7, 6)
+	b, _, err := objectstore.ReadAll(t.Context(), w.bucket, objectlog.SnapshotKey(7), 1<<20)
+	w.must(err)
+	r, err := datafile.NewReader(bytes.NewReader(b))
+	w.must(err)
+	h := r.Header()
+	h.Purged = 0
+	var out bytes.Buffer
+	f := datafile.NewWriter(&out, h)
+	for range h.RecordsCount {
+		rec, err := r.Next()
+		w.must(err)
+		w.must(f.Write(&rec))
+	}
+	_, err = f.Close()
+	w.must(err)
+	r.Close()
+	_, err = w.bucket.Put(t.Context(), objectlog.SnapshotKey(7), out.Bytes(), objectstore.Always())
+	w.must(err)
+	w.free(1)
+	w.catchUp()
+	if w.local.CompactRevision() != 7 {
+		t.Errorf("readable from revision %d on", w.local.CompactRevision())
 	}
 }

@@ -55,7 +55,16 @@ func (l *loader) copySnapshot(ctx context.Context, rev record.Revision) (n int64
 	if err != nil {
 		return n, errors.Join(err, into.Abort())
 	}
-	return n, into.Commit(ctx, last, r.Header().Purged)
+	return n, into.Commit(ctx, last, purged(r.Header(), last.Revision))
+}
+
+// purged is up to where a snapshot is reduced. Other writers don't say it: with fewer records
+// than revisions, what is there can only be taken as the state at the end.
+func purged(h datafile.Header, last record.Revision) record.Revision {
+	if h.Purged == 0 && h.RecordsCount < int64(last) {
+		return last - 1
+	}
+	return h.Purged
 }
 
 // stage copies all records. Nothing of them shows until they are committed.

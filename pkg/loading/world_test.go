@@ -1,6 +1,7 @@
 package loading
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -116,7 +117,10 @@ func (w *world) snapshot(rev, purged record.Revision) {
 	}
 	_, err = d.Finish(datafile.Header{CreatedAt: time.Now(), Purged: purged})
 	w.must(err)
-	_, err = snapshot.New(w.bucket, snapshot.Options{}).Publish(context.Background(), d, nil)
+	var b bytes.Buffer
+	_, err = d.WriteTo(&b)
+	w.must(err)
+	_, err = w.bucket.Put(context.Background(), objectlog.SnapshotKey(rev), b.Bytes(), objectstore.IfAbsent())
 	w.must(err)
 }
 
