@@ -65,6 +65,9 @@ func silent(purged record.Revision, first *record.Record) bool {
 	return purged == 0 && first != nil && first.Revision > 1 && first.Epoch == 0
 }
 
+// Loose says whether what was left out isn't known.
+func (c *Checker) Loose() bool { return c.loose }
+
 // Strict says that what follows comes from chunks: nothing is left out from now on.
 func (c *Checker) Strict() {
 	if c.loose {
