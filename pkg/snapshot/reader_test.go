@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -70,35 +70,45 @@ func TestBatchesEndWithRecordsOrBytes(t *testing.T) {
 	}
 }
 
-// TestDownloadsAreParallelAndBounded holds the downloads behind the first until as many
-// are there as may be, and counts.
+// TestDownloadsAreParallelAndBounded holds the downloads behind the first, and lets them go
+// one by one.
 func TestDownloadsAreParallelAndBounded(t *testing.T) {
-	inner, h := memstore.New(nil), longHistory(1000)
-	plantSnapshot(t, inner, 0, h.recs)
-	var mu sync.Mutex
-	now, most := 0, 0
-	full := make(chan struct{})
-	st := fault.New(inner, func(ctx context.Context, r *fault.Request, next fault.Next) (fault.Response, error) {
-		if !r.Ranged || r.Offset == 0 {
+	synctest.Test(t, func(t *testing.T) {
+		inner, h := memstore.New(nil), longHistory(1000)
+		plantSnapshot(t, inner, 0, h.recs)
+		var now atomic.Int64
+		let := make(chan struct{})
+		st := fault.New(inner, fault.If(ranged, func(ctx context.Context, r *fault.Request, next fault.Next) (fault.Response, error) {
+			now.Add(1)
+			defer now.Add(-1)
+			<-let
 			return next(ctx, r)
+		}))
+		r, err := smallRanges(t, st, 1000).Open(t.Context(), 1000)
+		if err != nil {
+			t.Fatal(err)
 		}
-		mu.Lock()
-		now++
-		if most = max(most, now); now == rangesAhead && r.Offset <= rangesAhead*1000 {
-			close(full)
+		for range 20 {
+			synctest.Wait()
+			if n := now.Load(); n > rangesAhead || n < 1 {
+				t.Fatalf("%d downloads at once, at most %d were to be", n, rangesAhead)
+			}
+			let <- struct{}{}
 		}
-		mu.Unlock()
-		<-full
-		resp, err := next(ctx, r)
-		mu.Lock()
-		now--
-		mu.Unlock()
-		return resp, err
+		synctest.Wait()
+		if n := now.Load(); n < rangesAhead/2 {
+			t.Errorf("only %d downloads at once", n)
+		}
+		close(let)
+		n := 0
+		for ; err == nil; n++ {
+			_, err = r.Next()
+		}
+		if err != io.EOF || n != 1001 {
+			t.Errorf("%d records, %v", n-1, err)
+		}
+		r.Close()
 	})
-	_, recs, err := readAll(t.Context(), smallRanges(t, st, 1000), 1000)
-	if err != nil || len(recs) != 1000 || most != rangesAhead {
-		t.Errorf("%d records, at most %d downloads at once, want %d: %v", len(recs), most, rangesAhead, err)
-	}
 }
 
 // TestDamageIsFound flips bytes, cuts the file, and adds to it.

@@ -124,6 +124,9 @@ func histories(n int, fn func(*history)) {
 		func(h *history, rev record.Revision) bool { // both, one of them away
 			return h.gone(rev, 0, "a") && h.add(rev, 1, "b", nil, false) != nil
 		},
+		func(h *history, rev record.Revision) bool { // twice within one revision
+			return h.add(rev, 0, "a", nil, false).add(rev, 1, "a", nil, false) != nil
+		},
 		func(h *history, rev record.Revision) bool { // away and back within one revision
 			return h.gone(rev, 0, "b") && h.add(rev, 1, "b", nil, false) != nil
 		},

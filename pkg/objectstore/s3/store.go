@@ -48,6 +48,9 @@ type Config struct {
 	// Timeout bounds each attempt up to its answer, uploads get a second more for
 	// each MiB. Default 15 s: several times what a healthy store needs.
 	Timeout time.Duration
+	// PartSize is the size of the parts in which larger bodies are sent, 5 MiB to 5 GiB.
+	// Default 256 MiB. It bounds what a failed request costs.
+	PartSize int64
 }
 
 // Store is an objectstore.Store in a bucket.
@@ -136,7 +139,12 @@ func validate(cfg *Config) (prefix string, err error) {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = defaultTimeout
 	}
+	if cfg.PartSize == 0 {
+		cfg.PartSize = defaultPartSize
+	}
 	switch {
+	case cfg.PartSize < minPartSize, cfg.PartSize > maxPartSize:
+		return "", fmt.Errorf("the part size %d is not between %d and %d", cfg.PartSize, int64(minPartSize), int64(maxPartSize))
 	case cfg.Bucket == "":
 		return "", errors.New("no bucket is given")
 	case !cfg.KMS && cfg.KMSKeyID != "":

@@ -15,26 +15,25 @@ import (
 	"github.com/netsy-io/netsy/pkg/objectstore/internal/attempt"
 )
 
-// maxPut is the largest object that S3 takes in one request. A multi-part upload,
-// whose completion takes the same conditions, is what larger ones would need.
-const maxPut = 5 << 30
-
 // Put writes an object in one request.
 func (s *Store) Put(ctx context.Context, key string, body []byte, cond objectstore.Condition) (objectstore.Version, error) {
 	return s.put(ctx, key, bytes.NewReader(body), int64(len(body)), cond)
 }
 
 // PutStream writes an object in one request that reads body once: it isn't hashed
-// for the signature. At most 5 GiB.
+// for the signature. A body larger than Config.PartSize is sent in parts.
 func (s *Store) PutStream(ctx context.Context, key string, body io.ReadSeeker, size int64, cond objectstore.Condition) (objectstore.Version, error) {
 	switch {
 	case body == nil, size < 0:
 		return "", objectstore.Errorf(objectstore.ErrPermanent, "put", key, "no body, or its size %d is negative", size)
-	case size > maxPut:
-		return "", objectstore.Errorf(objectstore.ErrPermanent, "put", key, "%d bytes are more than the %d that one PutObject takes", size, int64(maxPut))
+	case size > maxObject:
+		return "", objectstore.Errorf(objectstore.ErrPermanent, "put", key, "%d bytes are more than the %d that an object may have", size, int64(maxObject))
 	}
 	if err := attempt.CheckSize(body, size); err != nil {
 		return "", objectstore.Errorf(objectstore.ErrPermanent, "put", key, "%w", err)
+	}
+	if size > s.cfg.PartSize {
+		return s.putParts(ctx, key, body, size, cond)
 	}
 	return s.put(ctx, key, body, size, cond, s3.WithAPIOptions(v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware))
 }
