@@ -14,7 +14,7 @@ import (
 func main() {
 	if err := Run(context.Background(), os.Args); err != nil {
 		fmt.Fprintln(os.Stderr, "netsyctl:", err)
-		os.Exit(1)
+		os.Exit(netsyctl.ExitStatus(err))
 	}
 }
 
