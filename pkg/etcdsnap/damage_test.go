@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/netsy-io/netsy/pkg/record"
@@ -61,7 +62,7 @@ func TestDamageWithoutAHash(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	rng := rand.New(rand.NewPCG(1, 2))
 	found := 0
-	for n := range 3000 {
+	for n := range 800 {
 		i := n % (len(b) / pageSize) * pageSize
 		i += rng.IntN(pageHeader + 10*elementSize)
 		old := b[i]
@@ -72,8 +73,8 @@ func TestDamageWithoutAHash(t *testing.T) {
 		}
 		b[i] = old
 	}
-	if found < 1000 {
-		t.Errorf("only %d of 3000 were found", found)
+	if found < 300 {
+		t.Errorf("only %d of 800 were found", found)
 	}
 }
 
@@ -91,7 +92,7 @@ func TestTruncation(t *testing.T) {
 func TestCircle(t *testing.T) {
 	b, err := os.ReadFile(without(t, large().write(t), true))
 	check(t, err)
-	circles := 0
+	circles, found := 0, 0
 	for at := 0; at < len(b); at += pageSize {
 		if native.Uint16(b[at+8:]) != flagBranch {
 			continue
@@ -99,23 +100,34 @@ func TestCircle(t *testing.T) {
 		circles++
 		old := bytes.Clone(b[at+pageHeader+8 : at+pageHeader+16])
 		native.PutUint64(b[at+pageHeader+8:], native.Uint64(b[at:]))
-		if err := judge(t, written(t, b)); at > 0 && err != nil && !errors.Is(err, ErrCorrupt) {
+		err := judge(t, written(t, b)) // pages that were given up lie about, too
+		if err != nil && !strings.Contains(err.Error(), "it is in two places") {
 			t.Errorf("page %d: %v", at/pageSize, err)
+		}
+		if err != nil {
+			found++
 		}
 		copy(b[at+pageHeader+8:], old)
 	}
-	if circles == 0 {
-		t.Error("the database has no branches")
+	if found == 0 {
+		t.Errorf("of %d circles none was found", circles)
 	}
 }
 
+// FuzzOpen damages a small database: each three bytes of the input are a place and a value.
 func FuzzOpen(f *testing.F) {
-	for _, d := range []*database{sample(), {}} {
-		b, err := os.ReadFile(without(f, d.write(f), true))
-		check(f, err)
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) { judge(t, written(t, b)) })
+	good, err := os.ReadFile(without(f, sample().write(f), true))
+	check(f, err)
+	f.Add([]byte{0, 8, flagLeaf, 16, 0, 7})
+	path := filepath.Join(f.TempDir(), "db")
+	f.Fuzz(func(t *testing.T, patches []byte) {
+		b := bytes.Clone(good)
+		for ; len(patches) >= 3; patches = patches[3:] {
+			b[(int(patches[0])<<8+int(patches[1]))%len(b)] = patches[2]
+		}
+		check(t, os.WriteFile(path, b, 0o600))
+		judge(t, path)
+	})
 }
 
 func FuzzLease(f *testing.F) {
