@@ -16,6 +16,7 @@ import (
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore/s3"
 	"github.com/netsy-io/netsy/pkg/record"
+	"github.com/netsy-io/netsy/pkg/verify/verifytest"
 	"github.com/netsy-io/netsy/test/internal/check"
 	"github.com/netsy-io/netsy/test/internal/load"
 )
@@ -162,6 +163,7 @@ func (c *cluster) readLog() (chunks []objectlog.Chunk) {
 		Credentials: credentials.NewStaticCredentialsProvider(s3Access, s3Secret, ""),
 	})
 	c.must(err)
+	verifytest.Sound(c.t, store)
 	_, err = objectlog.New(store, objectlog.Options{}).Read(c.ctx, 0, func(ch objectlog.Chunk) error {
 		chunks = append(chunks, ch)
 		return nil

@@ -17,6 +17,7 @@ import (
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/registry"
+	"github.com/netsy-io/netsy/pkg/verify/verifytest"
 	"github.com/netsy-io/netsy/test/internal/check"
 )
 
@@ -334,6 +335,9 @@ func (w *world) collect(end int64, published map[string]int64) result {
 		_ = w.fail("the object log: %v", err)
 	}
 	w.checkSnapshots(r.evidence.Chunks)
+	for _, fault := range verifytest.Faults(w.bucket.mem) {
+		_ = w.fail("%s", fault)
+	}
 	r.freed = len(w.bucket.archive.chunks)
 	if newest, err := w.bucket.newest(); err == nil {
 		r.snapshot = int64(newest)
