@@ -250,6 +250,19 @@ func TestMergeRefuses(t *testing.T) {
 	}
 }
 
+// TestMergeToAPointReadsTheWholeBase: what is missing from the state shows at the end only.
+func TestMergeToAPointReadsTheWholeBase(t *testing.T) {
+	h := longHistory(5000) // several blocks of zstd
+	base := bytesOf(t, draftOf(t, 0, h.recs))
+	for cut := 1; cut < 40; cut += 3 {
+		st := memstore.New(nil)
+		plant(t, st, objectlog.SnapshotKey(5000), base[:len(base)-cut])
+		if _, _, err := merged(t, st, MergeOptions{Base: 5000, To: 5}); !errors.Is(err, ErrBase) || !errors.Is(err, datafile.ErrCorrupt) {
+			t.Errorf("%d bytes less: %v", cut, err)
+		}
+	}
+}
+
 // TestMergeToAPointTrustsNoFreedSlot: the reading stops at the revision asked for, but not
 // before it has looked whether what it read could be trusted.
 func TestMergeToAPointTrustsNoFreedSlot(t *testing.T) {

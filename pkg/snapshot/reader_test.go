@@ -11,8 +11,6 @@ import (
 	"testing/iotest"
 	"testing/synctest"
 
-	"go.uber.org/goleak"
-
 	"github.com/netsy-io/netsy/pkg/datafile"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
@@ -208,54 +206,59 @@ func TestReplacedInTheMiddle(t *testing.T) {
 	}
 }
 
-// TestReadersEnd: by Close, wherever they are, and with their context.
+// TestReadersEnd: by Close and with their context, wherever they are: waiting for a
+// download, for the consumer, or at the end.
 func TestReadersEnd(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	inner, h := memstore.New(nil), longHistory(9000)
 	plantSnapshot(t, inner, 0, h.recs)
-	never := make(chan struct{})
-	for _, hold := range []bool{false, true} {
-		for _, read := range []int{0, 1, 5000} {
-			if hold && read > 0 { // no batch is full yet
-				continue
-			}
-			st := fault.New(inner)
-			if hold {
-				st.Inject(fault.Nth(ranged, 10, 1_000_000, fault.Hold(never)))
-			}
-			s := smallRanges(t, st, 1000)
-			for _, closed := range []bool{true, false} {
-				ctx, cancel := context.WithCancelCause(t.Context())
-				r, err := s.Open(ctx, 9000)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for range read {
-					if _, err := r.Next(); err != nil {
+	for _, c := range []struct {
+		hold bool
+		read int
+	}{{true, 0}, {false, 0}, {false, 1}, {false, 5000}, {false, 9000}} {
+		for _, closed := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%+v, closed %t", c, closed), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { // which fails if a goroutine is left
+					st := fault.New(inner)
+					if c.hold {
+						st.Inject(fault.Nth(ranged, 10, 1_000_000, fault.Hold(make(chan struct{}))))
+					}
+					ctx, cancel := context.WithCancelCause(t.Context())
+					defer cancel(nil)
+					r, err := smallRanges(t, st, 1000).Open(ctx, 9000)
+					for range c.read {
+						if err == nil {
+							_, err = r.Next()
+						}
+					}
+					if err != nil {
 						t.Fatal(err)
 					}
-				}
-				why := errors.New("why")
-				if closed {
-					r.Close()
-					if _, err := r.Next(); err == nil {
-						t.Error("a closed reader reads")
-					}
-				} else {
-					cancel(why)
-					for err == nil {
-						_, err = r.Next()
-					}
-					if !errors.Is(err, why) || isDamage(err) {
-						t.Errorf("after its context: %v", err)
-					}
-					r.wg.Wait() // without Close
-				}
-				r.Close()
-				cancel(nil)
-			}
+					synctest.Wait() // it is as far ahead as it goes
+					endReader(t, r, closed, cancel)
+				})
+			})
 		}
 	}
+}
+
+func endReader(t *testing.T, r *Reader, closed bool, cancel context.CancelCauseFunc) {
+	why, err := errors.New("why"), error(nil)
+	if closed {
+		r.Close()
+		if _, err := r.Next(); err == nil {
+			t.Error("a closed reader reads")
+		}
+	} else {
+		cancel(why)
+		r.wg.Wait() // without Close
+		for err == nil {
+			_, err = r.Next()
+		}
+		if err != io.EOF && !errors.Is(err, why) || isDamage(err) {
+			t.Errorf("after its context: %v", err)
+		}
+	}
+	r.Close()
 }
 
 func TestNewestSound(t *testing.T) {
