@@ -146,7 +146,10 @@ func TestQuestionsEnd(t *testing.T) {
 	answer := s.receipt(1, 0)
 	answer.Compaction = &peerpb.CompactionAnswer{Number: second.Number, NeededRevision: 1}
 	s.sendReceipt(answer)
-	await(t, f, "receipts", func(fs []Follower) bool { return len(fs) == 2 && fs[1].Connected })
+	await(t, f, "the answer of s", func([]Follower) bool {
+		answers, _ := f.compactionAnswers(second.Number)
+		return len(answers) == 2 && answers[1].Answered
+	})
 	select {
 	case got := <-asked:
 		t.Fatalf("r hasn't answered: %+v", got)
