@@ -144,6 +144,27 @@ func TestLoadEnds(t *testing.T) {
 	}
 }
 
+// TestBeginLoadDropsWhatIsLeft of a load that could not be aborted.
+func TestBeginLoadDropsWhatIsLeft(t *testing.T) {
+	s := openDir(t, t.TempDir())
+	l, err := s.BeginLoad(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Add(t.Context(), aSnapshot()[:2]); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.release(); err != nil { // as Abort does on a full disk
+		t.Fatal(err)
+	}
+	if err := loadAll(t, s, aSnapshot()[2:], aSnapshotEnd, 9); err != nil {
+		t.Fatal(err)
+	}
+	if got := revisions(t, s); len(got) != 4 {
+		t.Fatal(got)
+	}
+}
+
 // TestStatementsSurviveALoad: those prepared before it, on every connection, see
 // the new table; a reader in the middle of it sees the old one to its end.
 func TestStatementsSurviveALoad(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 )
 
 func TestSorter(t *testing.T) {
-	for _, n := range []int{0, 1, 2, sortRun - 1, sortRun, sortRun + 1, 3*sortRun + 5, 7 * sortRun} {
+	for _, n := range []int{0, 1, 2, sortRun - 1, sortRun, sortRun + 1, 2*sortRun + 5, 4*sortRun + 1, 6 * sortRun} {
 		var s sorter
 		for _, i := range rand.Perm(n) {
 			s.add(&mvccpb.KeyValue{Key: fmt.Appendf(nil, "%07d", i)})

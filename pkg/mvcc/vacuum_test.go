@@ -94,10 +94,7 @@ func TestLoadGivesSpaceBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	for more := true; more; {
-		if more, err = s.discardStep(t.Context()); err == nil && !more {
-			more, err = s.vacuumStep()
-		}
-		if err != nil {
+		if more, err = s.purger.step(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
