@@ -82,8 +82,6 @@ func check(c *cli.Context) error {
 	switch out := c.String("output"); {
 	case c.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q", c.Args().First())
-	case c.Bool("once") && c.IsSet("interval"):
-		return errors.New("--once makes one pass and --interval many: give one of them")
 	case c.Duration("interval") < time.Second:
 		return fmt.Errorf("--interval must be at least 1s (got %v): each pass asks object storage", c.Duration("interval"))
 	case out != "table" && out != "json":

@@ -43,7 +43,7 @@ var settings = []setting{
 	{flag: "config", env: "NETSY_CONFIG", required: allPrograms, programs: allPrograms, at: func(p *Process) *string { return &p.ConfigFile },
 		doc: "The cluster file, the same for every process of a cluster."},
 	{flag: "node-id", env: "NETSY_NODE_ID", required: overTLS, defText: "host name", programs: allPrograms, at: func(p *Process) *string { return &p.NodeID },
-		doc: "Names this process in its cluster: lowercase letters, digits, single hyphens, at most 32. It must be the name in its certificate. A node keeps its id for ever. A compactor's is for people, and needs not be its own."},
+		doc: "Names this process in its cluster: lowercase letters, digits, single hyphens, at most 32. It must be the name in its certificate. A node keeps its id for ever. A compactor's is for people only."},
 	{flag: "data-dir", env: "NETSY_DATA_DIR", def: "/var/lib/netsy", programs: NodeProgram, at: func(p *Process) *string { return &p.DataDir },
 		doc: "The node's local copy. It may be lost at any time; one process uses it at a time."},
 	{flag: "bind-client", env: "NETSY_BIND_CLIENT", def: ":2378", programs: NodeProgram, at: func(p *Process) *string { return &p.BindClient },

@@ -4,10 +4,14 @@ package process
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/objectlog"
+	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/objectstore/file"
+	"github.com/netsy-io/netsy/pkg/record"
+	"github.com/netsy-io/netsy/pkg/snapshot"
 	"github.com/netsy-io/netsy/test/internal/check"
 	"github.com/netsy-io/netsy/test/internal/load"
 )
@@ -38,15 +42,40 @@ func (c *cluster) conclude(ctx context.Context, h *check.History, live *load.Wat
 		h.Count(is(check.Done)), h.Count(is(check.Refused)), h.Count(is(check.Unknown)), e.End, len(e.Chunks), live.Streams())
 }
 
-// readLog reads the object log straight from the bucket.
+// readLog reads the object log straight from the bucket. What compactors have put into a
+// snapshot counts as one chunk: nothing is reduced here, since revisions aren't compacted.
 func (c *cluster) readLog(ctx context.Context) (chunks []objectlog.Chunk) {
 	c.t.Helper()
 	store, err := file.Open(ctx, file.Config{Dir: c.objects})
 	c.must(err)
-	_, err = objectlog.New(store, objectlog.Options{}).Read(ctx, 0, func(ch objectlog.Chunk) error {
+	list, err := snapshot.New(store, snapshot.Options{}).List(ctx)
+	c.must(err)
+	after := record.Revision(0)
+	if n := len(list); n > 0 {
+		after = list[n-1].Revision
+		chunks = append(chunks, c.readSnapshot(ctx, store, after))
+	}
+	_, err = objectlog.New(store, objectlog.Options{}).Read(ctx, after, func(ch objectlog.Chunk) error {
 		chunks = append(chunks, ch)
 		return nil
 	})
 	c.must(err)
 	return chunks
+}
+
+func (c *cluster) readSnapshot(ctx context.Context, store objectstore.Store, rev record.Revision) (ch objectlog.Chunk) {
+	c.t.Helper()
+	r, err := snapshot.New(store, snapshot.Options{}).Open(ctx, rev)
+	c.must(err)
+	defer r.Close()
+	ch.Header = r.Header()
+	for {
+		rec, err := r.Next()
+		if err == io.EOF {
+			return ch
+		}
+		c.must(err)
+		ch.Records = append(ch.Records, rec)
+		ch.Header.LeaderID = rec.LeaderID // of whom the reign is that the snapshot ends in
+	}
 }

@@ -13,5 +13,5 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(proc.Main(m, "../../cmd/netsy-node", "../../cmd/netsy-elector"))
+	os.Exit(proc.Main(m, "../../cmd/netsy-node", "../../cmd/netsy-elector", "../../cmd/netsy-compactor"))
 }
