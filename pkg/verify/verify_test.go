@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/netsy-io/netsy/pkg/bucket/buckettest"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/objectstore/fault"
@@ -71,7 +72,7 @@ func TestSoundBeginnings(t *testing.T) {
 			b.Write("c", "-a")
 			b.Flush()
 			b.Documents("demo", 6, 3)
-			b.Put("cluster.json", bytes.Replace(b.Get("cluster.json"), []byte(`"origin": 0`), []byte(`"origin": 4`), 1))
+			b.origin(4)
 		},
 		"nothing freed": func(b *bed) {
 			*b = *longBed(t)
@@ -88,6 +89,32 @@ func TestSoundBeginnings(t *testing.T) {
 			seal := b.Recs[0]
 			seal.Revision, seal.Epoch, seal.Created, seal.PrevRevision, seal.Version = 2, 2, false, 1, 2
 			b.Chunk(2, []record.Record{seal})
+		},
+		"leftover right behind a snapshot": func(b *bed) {
+			*b = *longBed(t)
+			b.Snapshot(1, 4)
+			seal := b.Recs[0]
+			seal.Revision, seal.Epoch, seal.Created, seal.PrevRevision, seal.Version = 5, 2, false, 1, 2
+			b.Chunk(2, []record.Record{seal})
+		},
+		"another writer's snapshot": func(b *bed) {
+			b.Write("a", "b", "a")
+			b.SnapshotOf(0, b.At(2, 3))
+			b.Sent = 3
+			b.Seal(1)
+			b.Write("b", "-a")
+			b.Flush()
+			b.Documents("demo", 1, 0)
+			b.origin(3)
+		},
+		"snapshot within a chunk, and more": func(b *bed) {
+			b.Seal(1)
+			b.Write("a", "b", "a", "c")
+			b.Flush()
+			b.Snapshot(1, 3)
+			b.Write("b")
+			b.Flush()
+			b.Documents("demo", 1, 0)
 		},
 		"snapshot within a chunk": func(b *bed) {
 			b.Seal(1)
@@ -263,10 +290,52 @@ var damages = []damage{
 	{"voter without a member id", func(b *bed) {
 		b.Put("members.json", bytes.ReplaceAll(b.Get("members.json"), []byte("node-1"), []byte("node-9")))
 	}, KindMember, "cluster.json", nil},
+	{"origin damaged", func(b *bed) {
+		for _, rev := range []record.Revision{1, 8, 9, 12, 13, 16} {
+			b.Remove(chunkKey(rev))
+		}
+		b.Remove(snapshotKey(7))
+		b.Chunk(4, b.Recs[12:])
+		b.flip(snapshotKey(12))
+		b.origin(12)
+	}, KindState, "snapshots/", []Kind{KindDamaged}},
+	{"chunk before the origin", func(b *bed) {
+		*b = bed{buckettest.New(b.t), b.t}
+		b.Write("a", "b", "a")
+		b.Snapshot(2, 3)
+		b.Sent = 3
+		b.Seal(1)
+		b.Documents("demo", 1, 0)
+		b.origin(3)
+		b.Chunk(1, b.Recs[:2])
+	}, KindForeign, chunkKey(1), nil},
 	{"origin gone", func(b *bed) {
 		b.Put("cluster.json", bytes.Replace(b.Get("cluster.json"), []byte(`"origin": 0`), []byte(`"origin": 4`), 1))
 		b.Remove(snapshotKey(7))
 	}, KindSnapshot, snapshotKey(4), []Kind{KindGap, KindForeign, KindTombstone}},
+}
+
+// origin makes the cluster one that began with the snapshot at rev.
+func (b *bed) origin(rev record.Revision) {
+	b.Put("cluster.json", bytes.Replace(b.Get("cluster.json"), []byte(`"origin": 0`), fmt.Appendf(nil, `"origin": %d`, rev), 1))
+}
+
+// A chunk that is merged goes while the bucket is read.
+func TestFreedMeanwhile(t *testing.T) {
+	b := longBed(t)
+	b.Chunk(1, b.Recs[:1])
+	b.Chunk(1, b.Recs[1:4])
+	b.Chunk(1, b.Recs[4:7])
+	st := fault.New(b.Store, func(ctx context.Context, r *fault.Request, next fault.Next) (fault.Response, error) {
+		if r.Op == "get" && r.Key == chunkKey(5) {
+			b.Remove(chunkKey(5))
+		}
+		return next(ctx, r)
+	})
+	r, err := Run(t.Context(), Options{Store: st})
+	if err != nil || r.Count(Error)+r.Count(Warning) > 0 {
+		t.Errorf("%v, %v", err, r.Findings)
+	}
 }
 
 func TestDamages(t *testing.T) {
