@@ -46,6 +46,10 @@ test-failover: ## Measure how long writes stop when the Primary goes (FAULTFLAGS
 test-diff: ## Compare Netsy with a real etcd, request by request.
 	cd test/etcddiff && go test $(RACE) $(TESTFLAGS) ./...
 
+.PHONY: test-migration
+test-migration: ## Import from real etcds, and export to one.
+	cd test/migration && go test $(RACE) $(TESTFLAGS) ./...
+
 .PHONY: test-conformance
 test-conformance: ## Run kube-apiserver's own storage suites against Netsy, and against a replica alone.
 	cd test/conformance && go run .
