@@ -1,6 +1,6 @@
 // Package s3 is the object store of Amazon S3 and of what speaks its protocol with
-// conditional writes: If-None-Match and If-Match on PutObject, If-Match on
-// DeleteObject. Directory buckets (S3 Express) don't qualify: they don't list in order.
+// conditional writes: If-None-Match and If-Match on PutObject and, for bodies above 256
+// MiB, on CompleteMultipartUpload; If-Match on DeleteObject. Directory buckets (S3 Express) don't qualify: they don't list in order.
 //
 // Writes are sent once. The SDK's retries would hide which attempt an answer is
 // for; only with one attempt is it known whether a failed write may have happened.
