@@ -83,7 +83,7 @@ func TestLoadGivesSpaceBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	for more := true; more; {
-		if more, err = s.discardStep(t.Context()); err != nil {
+		if more, err = s.purger.step(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
