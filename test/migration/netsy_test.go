@@ -56,15 +56,16 @@ func (p *place) export(t testing.TB, args ...string) (file string, result map[st
 	return file, p.mustCtl(t, append([]string{"export", "etcd", "--out", file}, args...)...)
 }
 
-// netsy is a running cluster of one node.
+// netsy is a running cluster.
 type netsy struct {
 	*clientv3.Client
 	cluster *devcluster.Cluster
 }
 
-func (p *place) start(t testing.TB) *netsy {
+// start starts a cluster of one node, or of so many.
+func (p *place) start(t testing.TB, nodes ...int) *netsy {
 	t.Helper()
-	c, err := devcluster.Start(within(t), devcluster.Options{Dir: p.dir})
+	c, err := devcluster.Start(within(t), devcluster.Options{Dir: p.dir, Nodes: append(nodes, 1)[0]})
 	check(t, err)
 	n := &netsy{cluster: c}
 	t.Cleanup(func() { n.stop(t) })
