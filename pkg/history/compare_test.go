@@ -159,6 +159,22 @@ func TestComparerWithoutChunks(t *testing.T) {
 	}
 }
 
+// A base that ends where the target's reduced part does is all that is needed for that.
+func TestComparerAtTheBase(t *testing.T) {
+	p := newReplay()
+	p.epoch = 1
+	for _, k := range []string{"a", "b", "c", "a", "b"} {
+		p.put(k)
+	}
+	base, target := snapshot(p.recs, 2, 3), snapshot(p.recs, 3, 5)
+	if faults, complete := compare(t, base, 2, 3, nil, target, 3, 5); len(faults) > 0 || complete {
+		t.Errorf("%v, %v", faults, complete)
+	}
+	if faults, _ := compare(t, base, 2, 3, nil, target[1:], 3, 5); len(faults) == 0 {
+		t.Error("a key that lacks isn't found")
+	}
+}
+
 // Another writer's snapshot doesn't say that it is reduced: its outcome counts.
 func TestComparerOfOtherWriters(t *testing.T) {
 	p := newReplay()
@@ -172,6 +188,11 @@ func TestComparerOfOtherWriters(t *testing.T) {
 	if faults, _ := compare(t, nil, 0, 0, p.recs, reduced[1:], 0, 4); len(faults) == 0 {
 		t.Error("a key that lacks isn't found")
 	}
+	p.put("c")
+	if faults, complete := compare(t, snapshot(p.recs, 5, 5), 0, 5, nil, snapshot(p.recs, 2, 5), 2, 5); len(faults) > 0 || !complete {
+		t.Errorf("as base that leaves out what the target has: %v, %v", faults, complete)
+	}
+	p.recs = p.recs[:4]
 	p.put("b")
 	if faults, complete := compare(t, reduced, 0, 4, p.recs[4:], snapshot(p.recs, 3, 5), 3, 5); len(faults) > 0 || !complete {
 		t.Errorf("as base: %v, %v", faults, complete)

@@ -227,6 +227,29 @@ func TestLeftoversAreNotTrusted(t *testing.T) {
 	}
 }
 
+// Where a time is depends on the first record that is left out: that one must be proven, too.
+func TestTimeOfALeftover(t *testing.T) {
+	b := buckettest.New(t)
+	b.Seal(1)
+	b.Write("a", "a")
+	b.Flush()
+	b.Snapshot(1, 3)
+	b.Write("a", "a")
+	b.Flush()
+	b.Snapshot(4, 5)
+	b.Write("a", "a")
+	b.Flush()
+	b.Snapshot(5, 7)
+	seal := b.Recs[0]
+	seal.Revision, seal.Epoch, seal.Created, seal.PrevRevision, seal.Version = 4, 2, false, 1, 2
+	seal.CreatedAt = seal.CreatedAt.Add(time.Hour)
+	b.Remove(objectlog.ChunkKey(4))
+	b.Chunk(2, []record.Record{seal})
+	if _, _, res, err := restored(t, b.Store, Target{Time: b.Recs[3].CreatedAt}); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
 func TestTargets(t *testing.T) {
 	for _, target := range []Target{{}, {Revision: -1}, {Revision: 1, Time: time.Now()}} {
 		if _, _, err := Make(t.Context(), Options{Source: memstore.New(nil), Target: target}); err == nil || errors.Is(err, ErrUnreachable) {

@@ -145,9 +145,6 @@ func (p *pass) chunk(ctx context.Context, c *bucket.Chunk) error {
 		}
 	}
 	p.count(c)
-	if bucket.Gone(c.Err) && c.Revision <= p.freed {
-		return nil // the compactor was at work
-	}
 	p.chain.take(c)
 	if c.Revision <= p.freed && c.Err == nil && len(c.Records) > 0 {
 		p.retained++

@@ -266,6 +266,26 @@ var damages = []damage{
 		recs[1].Version = 9
 		b.Chunk(4, recs)
 	}, KindRecord, chunkKey(14), []Kind{}},
+	{"prev_revision that isn't the key's last", func(b *bed) {
+		recs := slices.Clone(b.Recs[12:15])
+		recs[1].PrevRevision--
+		b.Chunk(4, recs)
+	}, KindRecord, chunkKey(14), nil},
+	{"contradiction behind another writer's snapshot", func(b *bed) {
+		*b = bed{buckettest.New(b.t), b.t}
+		b.Write("a", "b", "a")
+		b.SnapshotOf(0, b.At(2, 3))
+		b.Sent = 3
+		b.Seal(1)
+		b.Write("a")
+		b.Recs[4].PrevRevision = 1
+		b.Flush()
+		b.Documents("demo", 1, 0)
+		b.origin(3)
+	}, KindRecord, chunkKey(5), nil},
+	{"node without a member id", func(b *bed) {
+		b.Put("nodes/node-2.json", bytes.ReplaceAll(b.Get("nodes/node-1.json"), []byte("node-1"), []byte("node-2")))
+	}, KindMember, "nodes/node-2.json", nil},
 	{"lost write", func(b *bed) { // two chunks made to fit where there were three
 		recs := slices.Clone(b.Recs[15:17])
 		recs[1].Key = []byte("b")
@@ -318,6 +338,41 @@ var damages = []damage{
 // origin makes the cluster one that began with the snapshot at rev.
 func (b *bed) origin(rev record.Revision) {
 	b.Put("cluster.json", bytes.Replace(b.Get("cluster.json"), []byte(`"origin": 0`), fmt.Appendf(nil, `"origin": %d`, rev), 1))
+}
+
+// A snapshot may end within a chunk: the rest of it counts.
+func TestChunkBeyondASnapshot(t *testing.T) {
+	b := newBed(t)
+	b.Seal(1)
+	b.Write("a", "b", "a", "c")
+	b.Flush()
+	b.Snapshot(1, 3)
+	b.Documents("demo", 1, 0)
+	if r := b.verify(); r.Totals.Keys != 4 || r.Totals.Last != 5 {
+		t.Errorf("%+v", r.Totals)
+	}
+}
+
+// What a deposed writer left in a freed slot is named.
+func TestLeftoverIsNoted(t *testing.T) {
+	b := newBed(t)
+	b.Seal(1)
+	for range 4 {
+		b.Write("a")
+		b.Flush()
+	}
+	b.Snapshot(1, 2)
+	b.Snapshot(2, 4)
+	b.Snapshot(3, 5)
+	seal := b.Recs[0]
+	seal.Revision, seal.Epoch, seal.Created, seal.PrevRevision, seal.Version = 3, 2, false, 1, 2
+	b.Chunk(2, []record.Record{seal})
+	b.Documents("demo", 3, 0)
+	r := b.verify()
+	noted := slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Kind == KindLeftover && f.Severity == Note })
+	if !noted || r.Count(Error)+r.Count(Warning) > 0 {
+		t.Errorf("%v", r.Findings)
+	}
 }
 
 // A chunk that is merged goes while the bucket is read.
