@@ -148,7 +148,12 @@ func TestQuestionsEnd(t *testing.T) {
 	s.sendReceipt(answer)
 	await(t, f, "the answer of s", func([]Follower) bool {
 		answers, _ := f.compactionAnswers(second.Number)
-		return len(answers) == 2 && answers[1].Answered
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for news := range f.waiters {
+			return len(answers) == 2 && answers[1].Answered && len(news) == 0 // and it was looked at
+		}
+		return false
 	})
 	select {
 	case got := <-asked:

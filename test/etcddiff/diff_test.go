@@ -48,6 +48,9 @@ func startSubject(ctx context.Context, dir string) (*server, error) {
 	if netsyBinary == "" {
 		return startEtcd(ctx, dir)
 	}
+	if os.Getenv("NETSY_TEST_TARGET") == "netsy-replica" {
+		return startNetsy(ctx, netsyBinary, dir, "--nodes", "3", "--replica")
+	}
 	return startNetsy(ctx, netsyBinary, dir)
 }
 

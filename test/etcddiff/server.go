@@ -94,8 +94,8 @@ func startEtcd(ctx context.Context, dir string, opts ...grpc.DialOption) (*serve
 
 // startNetsy runs the development server built from this repository, with an empty store. It
 // prints one line once it serves, and ends when its standard input does. ctx bounds the start.
-func startNetsy(ctx context.Context, binary, dir string) (*server, error) {
-	cmd := exec.Command(binary, "--dir", dir)
+func startNetsy(ctx context.Context, binary, dir string, flags ...string) (*server, error) {
+	cmd := exec.Command(binary, append([]string{"--dir", dir}, flags...)...)
 	var log strings.Builder
 	cmd.Stderr = &log
 	stdin, err := cmd.StdinPipe()
