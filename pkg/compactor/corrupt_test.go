@@ -128,6 +128,38 @@ func TestOnlySnapshotCorrupt(t *testing.T) {
 	w.check(w.mem)
 }
 
+// Why corrupt snapshots are left in place: with one that was second-newest gone, a copy
+// between its neighbours takes for the log what a paused Primary left in a freed slot.
+func TestDeletedByHand(t *testing.T) {
+	w := build(t, "RwwSw") // snapshot 3
+	w.epoch++              // its Primary was paused before its first write
+	w.reign()              // 5
+	w.snapshot()
+	w.write(1)
+	w.snapshot() // 6
+	w.pass(2 * retention)
+	for _, s := range planned(t, w, w.mem) {
+		if s.Key == objectlog.ChunkKey(4) {
+			apply(t, w.mem, s) // and then the compactor was killed
+		}
+	}
+	if w.haunt(w.mem) != 1 {
+		t.Fatal("slot 4 wasn't freed")
+	}
+	w.corrupt(objectlog.SnapshotKey(5))
+	read := func() (l loaded, err error) {
+		_, err = objectlog.New(w.mem, objectlog.Options{}).Read(w.ctx(), 3, l.take(3))
+		return l, err
+	}
+	if l, err := read(); !errors.Is(err, objectlog.ErrSuperseded) || len(l.records) > 0 {
+		t.Errorf("got %v, %v", l, err)
+	}
+	w.must(w.mem.Delete(w.ctx(), objectlog.SnapshotKey(5), objectstore.Always()))
+	if l, err := read(); err != nil || l.records[0].LeaderID != "ghost" {
+		t.Errorf("it does no harm (%v, %v): then the error may say so", l, err)
+	}
+}
+
 // What is known of a snapshot is known of one version of it.
 func TestReplacedSnapshotIsReadAgain(t *testing.T) {
 	w := newWorld(t)

@@ -53,7 +53,7 @@ func (c *Compactor) Plan(ctx context.Context) (Plan, error) {
 		return Plan{}, err
 	}
 	list := c.judge(listed)
-	var plan Plan
+	plan := Plan{Snapshots: []record.Revision{}, Steps: []Step{}}
 	for _, s := range list {
 		plan.Snapshots = append(plan.Snapshots, s.Revision)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/netsy-io/netsy/pkg/leaderlock"
 )
 
@@ -25,11 +27,16 @@ var (
 
 func randomSuffix() string { return strings.ToLower(rand.Text()[:8]) }
 
+// quiet logs what is news of an elector's lock, and of a compactor's is routine, as such.
+type quiet struct{ hclog.Logger }
+
+func (l quiet) Info(msg string, args ...any) { l.Debug(msg, args...) }
+
 // locked makes the pass while holding the lock. Work that two do is wasted, no more:
 // nothing in a pass relies on being alone.
 func (c *Compactor) locked(ctx context.Context, p *pass) error {
 	lock, err := leaderlock.New(leaderlock.Options{
-		Store: c.o.Store, Key: LockKey, ClusterID: c.o.ClusterID, LeaderID: c.leaderID, Logger: c.logger.Named("lock"),
+		Store: c.o.Store, Key: LockKey, ClusterID: c.o.ClusterID, LeaderID: c.leaderID, Logger: quiet{c.logger.Named("lock")},
 	})
 	if err != nil {
 		return err

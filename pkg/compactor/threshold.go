@@ -15,9 +15,9 @@ type Thresholds struct {
 
 // Beyond is what the log holds beyond the newest snapshot that isn't known to be corrupt.
 type Beyond struct {
-	Records int64
-	Size    int64
-	Age     time.Duration // by the store's clock
+	Records int64         `json:"records"` // revisions
+	Size    int64         `json:"bytes"`
+	Age     time.Duration `json:"age_nanos"` // by the store's clock
 }
 
 // due says why a snapshot is to be written, "" if none is. It is pure. Nothing beyond the
