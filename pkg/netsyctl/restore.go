@@ -264,4 +264,7 @@ func (r *restoreResult) table(w io.Writer) {
 	}
 	row(w, "history from", fmt.Sprintf("revision %d", r.Purged+1))
 	row(w, "snapshot", fmt.Sprintf("%d records, %d bytes", r.Records, r.Size))
+	if r.Key != "" {
+		row(w, "next", "start electors and nodes there, with empty data directories")
+	}
 }

@@ -62,7 +62,11 @@ func (c *chain) place(ch *bucket.Chunk) bool {
 }
 
 func (c *chain) gap(to record.Revision, witness string) {
-	c.add(Finding{Error, KindGap, objectlog.ChunkKey(c.next), fmt.Sprintf("revisions %d to %d are missing: %s", c.next, to-1, witness),
+	missing := fmt.Sprintf("revision %d is missing", c.next)
+	if c.next < to-1 {
+		missing = fmt.Sprintf("revisions %d to %d are missing", c.next, to-1)
+	}
+	c.add(Finding{Error, KindGap, objectlog.ChunkKey(c.next), missing + ": " + witness,
 		"something other than Netsy removed the chunk: look for lifecycle rules on the bucket, switch them off, and bring the object back (an older version of it, a copy of the bucket)"})
 	c.last = record.Pos{}
 }

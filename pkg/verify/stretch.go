@@ -266,11 +266,14 @@ func (s *stretch) tell() {
 
 // unchecked notes that the target can't be recomputed.
 func (s *stretch) unchecked(key string) {
-	if s.target.rev() == s.p.origin {
-		s.p.report.add(Finding{Note, KindBootstrap, key, "is what the cluster began with", ""})
-		return
+	switch {
+	case s.target.rev() == s.p.origin:
+		s.p.report.add(Finding{Note, KindBootstrap, key, "is what the cluster begins with", ""})
+	case s.trusted:
+		s.p.report.add(Finding{Note, KindUnchecked, key, "is sound and agrees with the snapshot before it; it can't be recomputed: " + s.broken.Error(), ""})
+	default:
+		s.p.report.add(Finding{Note, KindUnchecked, key, "is sound and agrees with the snapshot before it; it can't be recomputed, since chunks before it are freed", ""})
 	}
-	s.p.report.add(Finding{Note, KindUnchecked, key, "is sound and agrees with the snapshot before it; it can't be recomputed, since chunks before it are freed", ""})
 }
 
 // leftover notes why chunks in slots that may have been freed are passed over.
