@@ -2,10 +2,7 @@
 // newest snapshot and the chunks behind it, or from the chunks alone that it lacks. The
 // log wins: what differs from it is removed.
 //
-// Chunks and snapshots are read while compactors work and deposed Primaries may still
-// write. What was read is trusted once a later listing of the snapshots shows that no
-// slot it came from can have been freed meanwhile. Until then nothing that the copy
-// had is removed for it, and it isn't remembered as being in the log.
+// All of it goes on while compactors work and deposed Primaries may still write.
 package loading
 
 import (
@@ -94,9 +91,6 @@ func worthAnotherLook(err error) bool {
 type loader struct {
 	Config
 	damaged map[record.Revision]bool // snapshots that can't be read
-	after   record.Revision          // where the present reading of the log began
-
-	unproven int // chunks applied since the last proof
 }
 
 // once is one attempt: place the copy, load a snapshot if need be, read the log.
@@ -111,7 +105,6 @@ func (l *loader) once(ctx context.Context) (objectlog.End, error) {
 			return objectlog.End{}, err
 		}
 	}
-	l.after, l.unproven = p.after, 0
 	chunks := 0
 	end, err := l.Log.Read(ctx, p.after, func(c objectlog.Chunk) error {
 		chunks++
@@ -120,7 +113,9 @@ func (l *loader) once(ctx context.Context) (objectlog.End, error) {
 	if err != nil {
 		return end, err
 	}
-	l.proven(end.Chunk.First, end.Last)
+	if end.Last.Revision > 0 { // where nothing was read, it is what the copy was placed by
+		l.Store.SetLogged(end.Chunk.First, end.Last)
+	}
 	// A read that had nothing new to give has still looked at the last chunk.
 	if end.HeaderEpoch > l.Limit {
 		return end, &HigherEpochError{Limit: l.Limit, Seen: end.HeaderEpoch, Key: end.Chunk.Key}

@@ -35,7 +35,7 @@ func (r *reading) follow(ctx context.Context) error {
 		defer close(p.queue)
 		p.err = p.run(ctx, r.page, r.more, r.after)
 	})
-	err := r.consume(p)
+	err := r.consume(ctx, p)
 	cancel()
 	for range p.queue { // unblock the lister; its downloads end by ctx
 	}
@@ -43,7 +43,7 @@ func (r *reading) follow(ctx context.Context) error {
 	return err
 }
 
-func (r *reading) consume(p *prefetch) error {
+func (r *reading) consume(ctx context.Context, p *prefetch) error {
 	for d := range p.queue {
 		<-d.done
 		if errors.Is(d.err, objectstore.ErrNotFound) {
@@ -52,7 +52,7 @@ func (r *reading) consume(p *prefetch) error {
 		if d.err != nil {
 			return d.err
 		}
-		if err := r.take(d.first, d.body); err != nil {
+		if err := r.take(ctx, d.first, d.body); err != nil {
 			return err
 		}
 		p.bytes.Release(d.weight)

@@ -11,15 +11,20 @@ import (
 
 // Read passes the chain's chunks that hold revisions above after to fn, in order and
 // whole: the first may begin at or below after. It checks that each follows the one
-// before, and that the chain really ends where it seems to. It returns where that is.
+// before, and that the chain really ends where it seems to. It returns where that is; with
+// an error the end means nothing.
 //
 // after is 0, the revision of a snapshot, or a revision up to which the caller is
 // known to agree with the log; the end may be below it. Chunks are downloaded ahead
 // in parallel, fn is called from the caller's goroutine. Read stops at fn's first error
 // and returns it as it is.
 //
+// What fn is given is the log: a chunk is passed on only once a listing, made after it
+// was read, has shown that no slot read so far can have been freed before. That takes
+// one listing for each 32 MiB of chunks. So fn may keep what it got, whatever
+// becomes of the rest.
+//
 // Errors that mean damage or interference are *ChainError or datafile.ErrCorrupt.
-// After ErrSuperseded nothing that fn was given may be kept.
 func (l *Log) Read(ctx context.Context, after record.Revision, fn func(Chunk) error) (End, error) {
 	snapshots, err := l.snapshots(ctx)
 	if err != nil {
@@ -28,7 +33,7 @@ func (l *Log) Read(ctx context.Context, after record.Revision, fn func(Chunk) er
 	if err := judgeStart(after, snapshots); err != nil {
 		return End{}, err
 	}
-	r := &reading{log: l, after: after, fn: fn, chain: chain{next: after + 1}}
+	r := &reading{log: l, after: after, floor: after, fn: fn, chain: chain{next: after + 1}}
 	if err := r.start(ctx, newestUpTo(after, snapshots)); err != nil {
 		return r.chain.end, err
 	}
@@ -39,29 +44,60 @@ func (l *Log) Read(ctx context.Context, after record.Revision, fn func(Chunk) er
 	if snapshots, err = l.snapshots(ctx); err != nil {
 		return r.chain.end, err
 	}
-	return r.chain.end, judgeEnd(after, r.chain.next, snapshots)
-}
-
-// Trusted says whether the chunks that a Read from after on has passed to its function
-// so far can be relied on: a new listing shows that none of their slots can have been
-// freed before. Else ErrSuperseded. A Read that succeeds has done this itself.
-func (l *Log) Trusted(ctx context.Context, after record.Revision) error {
-	snapshots, err := l.snapshots(ctx)
-	if err != nil {
-		return err
+	if err := judgeEnd(r.floor, r.chain.next, snapshots); err != nil {
+		return r.chain.end, err
 	}
-	return judgeStart(after, snapshots)
+	return r.chain.end, r.pass()
 }
 
 // reading is one Read.
 type reading struct {
 	log   *Log
 	after record.Revision
+	floor record.Revision // every slot that was looked at is above it
 	fn    func(Chunk) error
 	chain chain
 
 	page []slot // listed and not yet read
 	more bool   // the listing goes on behind page
+
+	unproven []Chunk // read, and not yet passed on
+	weight   int64   // of their objects
+}
+
+// Chunks and bytes of them that wait for a listing: enough that it doesn't show, and as
+// much memory as the read-ahead takes.
+const (
+	maxUnproven      = 256
+	maxUnprovenBytes = defaultReadAhead
+)
+
+// hold keeps a chunk until it is proven to be the log's; it has that done now and then.
+func (r *reading) hold(ctx context.Context, ch Chunk) error {
+	r.unproven, r.weight = append(r.unproven, ch), r.weight+ch.Info.Size
+	if len(r.unproven) < maxUnproven && r.weight < maxUnprovenBytes {
+		return nil
+	}
+	snapshots, err := r.log.snapshots(ctx)
+	if err != nil {
+		return err
+	}
+	if err := judgeStart(r.floor, snapshots); err != nil {
+		return err
+	}
+	return r.pass()
+}
+
+// pass passes on what was held.
+func (r *reading) pass() error {
+	for i := range r.unproven {
+		if err := r.fn(r.unproven[i]); err != nil {
+			return err
+		}
+		r.unproven[i] = Chunk{}
+	}
+	r.unproven, r.weight = r.unproven[:0], 0
+	return nil
 }
 
 // start finds where the chain is to be joined. Mostly that is the slot right behind
@@ -93,9 +129,11 @@ func (r *reading) join(ctx context.Context, first record.Revision) error {
 	if err != nil {
 		return err
 	}
+	// This slot may have been freed when the ones above after can't have been.
+	r.floor = min(r.floor, first-1)
 	r.chain.reach(ch.Info)
 	if ch.Info.Last.Revision > r.after {
-		return r.fn(ch)
+		return r.hold(ctx, ch)
 	}
 	return nil
 }
@@ -115,8 +153,8 @@ func (r *reading) joinSnapshot(ctx context.Context, last record.Revision) error 
 	return nil
 }
 
-// take decodes and passes on the next chunk.
-func (r *reading) take(first record.Revision, body []byte) error {
+// take decodes the next chunk.
+func (r *reading) take(ctx context.Context, first record.Revision, body []byte) error {
 	if err := r.chain.place(first, ChunkKey(first)); err != nil {
 		return err
 	}
@@ -129,7 +167,7 @@ func (r *reading) take(first record.Revision, body []byte) error {
 	}
 	r.log.metrics.read.Inc()
 	r.log.metrics.readBytes.Add(float64(len(body)))
-	return r.fn(ch)
+	return r.hold(ctx, ch)
 }
 
 func (l *Log) getChunk(ctx context.Context, first record.Revision) (Chunk, error) {

@@ -144,11 +144,10 @@ func (m *merge) takeBase(r *Reader) error {
 }
 
 func (m *merge) readChain(ctx context.Context) error {
-	_, err := m.log.Read(ctx, m.o.Base, m.takeChunk)
-	if err == errReached {
-		return m.log.Trusted(ctx, m.o.Base)
+	if _, err := m.log.Read(ctx, m.o.Base, m.takeChunk); err != errReached {
+		return err
 	}
-	return err
+	return nil
 }
 
 // takeChunk takes a chunk's records up to To.
