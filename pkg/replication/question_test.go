@@ -148,12 +148,7 @@ func TestQuestionsEnd(t *testing.T) {
 	s.sendReceipt(answer)
 	await(t, f, "the answer of s", func([]Follower) bool {
 		answers, _ := f.compactionAnswers(second.Number)
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		for news := range f.waiters {
-			return len(answers) == 2 && answers[1].Answered && len(news) == 0 // and it was looked at
-		}
-		return false
+		return len(answers) == 2 && answers[1].Answered
 	})
 	select {
 	case got := <-asked:
@@ -165,6 +160,16 @@ func TestQuestionsEnd(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 
+	go ask(t.Context())
+	question(s)
+	s.cancel() // the last
+	if got := <-asked; len(got) != 0 {
+		t.Fatalf("all have left: %+v", got)
+	}
+
+	s = dialRaw(t, f, "s")
+	s.join(record.Pos{Epoch: 1, Revision: 1})
+	await(t, f, "s again", func(fs []Follower) bool { return fs[1].Connected })
 	go ask(t.Context())
 	question(s)
 	p.abdicate()
