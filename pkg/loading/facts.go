@@ -78,14 +78,16 @@ func (l *loader) held(ctx context.Context, f *facts) (err error) {
 		return err
 	}
 	f.logged = pos
+	for _, s := range f.snapshots {
+		if s.pos == pos { // it came from a snapshot, or has become one
+			f.held = true
+			return nil
+		}
+	}
 	if first > 0 {
 		f.held, err = l.Log.Holds(ctx, first, pos)
-		return err
 	}
-	for _, s := range f.snapshots { // it came from a snapshot
-		f.held = f.held || s.pos == pos
-	}
-	return nil
+	return err
 }
 
 // isDamaged: a snapshot that can't be read is passed over. Somebody has to look at it.

@@ -28,7 +28,7 @@ func (l *loader) load(ctx context.Context, rev record.Revision) error {
 	began := time.Now()
 	n, err := l.copySnapshot(ctx, rev)
 	switch {
-	case errors.Is(err, datafile.ErrCorrupt):
+	case errors.Is(err, datafile.ErrCorrupt), errors.As(err, new(*mvcc.LoadError)):
 		l.isDamaged(rev, err)
 		return fmt.Errorf("%w: revision %d: %w", errSnapshotDamaged, rev, err)
 	case errors.Is(err, objectstore.ErrNotFound):

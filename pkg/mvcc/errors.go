@@ -45,6 +45,8 @@ var (
 	ErrPoisoned = errors.New("mvcc: outcome of a commit is unknown, the store takes no more writes until it is opened again")
 	// ErrClosed: the store has been closed.
 	ErrClosed = errors.New("mvcc: store is closed")
+	// ErrStaleLoad: the history that a load was to replace is another one by now.
+	ErrStaleLoad = errors.New("mvcc: the stored history has changed since the load began")
 	// ErrLoading: a load is under way already.
 	ErrLoading = errors.New("mvcc: another load is under way")
 	// ErrNotStored: a snapshot beyond the stored history can't be published.

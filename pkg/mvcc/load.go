@@ -18,6 +18,7 @@ type Load struct {
 	s     *Store
 	start time.Time
 	order loadOrder
+	tail  record.Pos // when the load began: what was decided then is about this history
 
 	mu    sync.Mutex // Store.Close ends it, too
 	stage *staging   // nil once it has ended
@@ -29,7 +30,7 @@ func (s *Store) BeginLoad(ctx context.Context) (*Load, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	l := &Load{s: s, start: time.Now()}
+	l := &Load{s: s, start: time.Now(), tail: s.Tail()}
 	if !s.load.CompareAndSwap(nil, l) {
 		return nil, ErrLoading
 	}
@@ -80,7 +81,7 @@ func (l *Load) Add(ctx context.Context, recs []record.Record) error {
 // as they are. The published snapshot stays readable; a Working made before is of no use
 // afterwards. The caller knows that nothing stored beyond last was committed.
 //
-// Errors, after which the history is the old one: *TruncateError if last is below the
+// Errors, after which the history is the old one: ErrStaleLoad, *TruncateError if last is below the
 // published or compaction revision, *OrderError, *LoadError (the records are not what
 // a snapshot holds), ErrDisk. ErrPoisoned leaves open which it is.
 func (l *Load) Commit(ctx context.Context, last record.Pos, purged record.Revision) error {
@@ -95,7 +96,7 @@ func (l *Load) Commit(ctx context.Context, last record.Pos, purged record.Revisi
 	if err := l.stage.finish(ctx, purged); err != nil {
 		return err
 	}
-	if err := l.s.replace(l.stage, last, purged); err != nil {
+	if err := l.replace(last, purged); err != nil {
 		return err
 	}
 	l.s.metrics.observeLoad(time.Since(l.start))
@@ -142,15 +143,19 @@ func (l *Load) release() error {
 }
 
 // replace is the transaction of Commit.
-func (s *Store) replace(stage *staging, last record.Pos, purged record.Revision) error {
+func (l *Load) replace(last record.Pos, purged record.Revision) error {
+	s := l.s
 	s.publishMu.Lock() // nothing is published meanwhile
 	defer s.publishMu.Unlock()
 	known := s.logged.Load()
 	err := s.write("load", func(w *writer, next *durable) error {
+		if next.tail != l.tail {
+			return fmt.Errorf("%w: it ended at %v then, at %v now", ErrStaleLoad, l.tail, next.tail)
+		}
 		if err := mayReplace(next, s.Snapshot().Revision(), last.Revision); err != nil {
 			return err
 		}
-		if err := stage.takePlace(w.conn); err != nil {
+		if err := l.stage.takePlace(w.conn); err != nil {
 			return err
 		}
 		*next = loaded(*next, last, purged)

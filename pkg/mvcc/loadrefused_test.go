@@ -73,7 +73,7 @@ func TestLoadNeverTakesAway(t *testing.T) {
 	if err := l.Commit(t.Context(), aSnapshotEnd, 9); !errors.As(err, &te) || te.What != "published" || te.Floor != 13 {
 		t.Fatal(err)
 	}
-	if err := s.replace(l.stage, aSnapshotEnd, 9); !errors.As(err, &te) {
+	if err := l.replace(aSnapshotEnd, 9); !errors.As(err, &te) {
 		t.Fatalf("in the transaction: %v", err)
 	}
 	if err := s.Compact(t.Context(), 13); err != nil {
@@ -291,4 +291,28 @@ func TestRecordsOfALoadComeBackWhole(t *testing.T) {
 	if err != nil || w.Revision() != last.Revision || w.Snapshot().Len() != len(recs) {
 		t.Fatal(w, err)
 	}
+}
+
+// TestLoadIsForTheHistoryItBeganWith: why a copy is replaced was decided by what it was
+// then.
+func TestLoadIsForTheHistoryItBeganWith(t *testing.T) {
+	b := begin(t)
+	b.put(t, "a", "1")
+	l, err := b.BeginLoad(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	recs := aSnapshot()
+	if err := l.Add(t.Context(), recs); err != nil {
+		t.Fatal(err)
+	}
+	b.put(t, "b", "2")
+	before := *b.state.Load()
+	if err := l.Commit(t.Context(), aSnapshotEnd, 9); !errors.Is(err, ErrStaleLoad) {
+		t.Fatal(err)
+	}
+	if err := l.Abort(); err != nil {
+		t.Fatal(err)
+	}
+	unchanged(t, b.Store, before)
 }
