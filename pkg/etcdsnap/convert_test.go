@@ -85,6 +85,14 @@ func TestRefused(t *testing.T) {
 	mustConvert(t, long(lease.MaxTTL, 0))
 }
 
+func TestAuthIsNoticed(t *testing.T) {
+	for _, auth := range []bool{false, true} {
+		if s, _ := mustConvert(t, &database{auth: auth}); s.Auth != auth {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
 // A compaction that wasn't finished may have left any part of a revision: what is written
 // of it counts from 0.
 func TestPlacesAreRenumbered(t *testing.T) {

@@ -88,6 +88,17 @@ func TestTruncation(t *testing.T) {
 	}
 }
 
+// TestCutShortWhileOpen: the map of the file leads nowhere then.
+func TestCutShortWhileOpen(t *testing.T) {
+	path := large().write(t)
+	f, err := Open(t.Context(), path, OpenOptions{})
+	check(t, err)
+	defer f.Close()
+	check(t, os.Truncate(path, pageSize))
+	_, _, err = convertFile(t, f)
+	wantError(t, err, ErrCorrupt)
+}
+
 // TestCircle makes a page its own child.
 func TestCircle(t *testing.T) {
 	b, err := os.ReadFile(without(t, large().write(t), true))
@@ -132,6 +143,7 @@ func FuzzOpen(f *testing.F) {
 
 func FuzzLease(f *testing.F) {
 	f.Add(etcdLease{id: 7, ttl: 60, remaining: 3}.bytes())
+	f.Add(append(etcdLease{id: 7}.bytes(), 0x22, 1, 'x')) // a field 4
 	f.Fuzz(func(t *testing.T, b []byte) {
 		l, err := parseLease(b)
 		if err != nil {

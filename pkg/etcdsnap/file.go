@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -20,7 +21,10 @@ const lockTimeout = time.Second
 
 // File is an open etcd snapshot that was checked. It is only read, and safe for concurrent
 // use. It must not be changed meanwhile.
-type File struct{ db *bolt.DB }
+type File struct {
+	db      *bolt.DB
+	faulted atomic.Bool // bbolt was left in the midst of something, with its locks held
+}
 
 // OpenOptions say how careful to be.
 type OpenOptions struct {
@@ -41,13 +45,18 @@ func Open(ctx context.Context, path string, o OpenOptions) (*File, error) {
 	}
 	f := &File{db: db}
 	if err := f.checkBuckets(); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
 
-// Close closes the file.
-func (f *File) Close() error { return f.db.Close() }
+// Close closes the file; after a fault that is left to the end of the process.
+func (f *File) Close() error {
+	if f.faulted.Load() {
+		return nil
+	}
+	return f.db.Close()
+}
 
 func checkFile(ctx context.Context, path string, o OpenOptions) error {
 	f, err := os.Open(path)
@@ -106,7 +115,7 @@ func checkHash(ctx context.Context, f io.ReaderAt, size int64, progress func(byt
 }
 
 func openDB(path string) (db *bolt.DB, err error) {
-	defer recovered(&err)()
+	defer recovered(&err, nil)()
 	db, err = bolt.Open(path, 0, &bolt.Options{ReadOnly: true, Timeout: lockTimeout})
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
@@ -119,19 +128,22 @@ func openDB(path string) (db *bolt.DB, err error) {
 
 // recovered turns panics into errors: bbolt's, and faults in its map of the file, which
 // someone may cut short while it is read. Call what it returns, deferred.
-func recovered(err *error) func() {
+func recovered(err *error, faulted *atomic.Bool) func() {
 	old := debug.SetPanicOnFault(true)
 	return func() {
 		debug.SetPanicOnFault(old)
 		if p := recover(); p != nil {
 			*err = corrupt("", "%v", p)
+			if faulted != nil {
+				faulted.Store(true)
+			}
 		}
 	}
 }
 
 // view runs fn over the database.
 func (f *File) view(fn func(tx *bolt.Tx) error) (err error) {
-	defer recovered(&err)()
+	defer recovered(&err, &f.faulted)()
 	return f.db.View(fn)
 }
 

@@ -22,7 +22,7 @@ type database struct {
 	entries             []entry
 	leases              []etcdLease
 	scheduled, finished record.Revision
-	noMeta              bool
+	noMeta, auth        bool
 }
 
 // write makes the database, with its hash.
@@ -46,6 +46,9 @@ func (d *database) write(t testing.TB) string {
 		if rev > 0 {
 			check(t, db.put(bucketMeta, []byte(name), place{revision: rev}.bytes()))
 		}
+	}
+	if d.auth {
+		check(t, db.put([]byte("auth"), metaAuthEnabled, []byte{1}))
 	}
 	if d.noMeta {
 		check(t, db.tx.DeleteBucket(bucketMeta))

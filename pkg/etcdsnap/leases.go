@@ -2,7 +2,6 @@ package etcdsnap
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
@@ -57,22 +56,21 @@ func parseLease(b []byte) (l etcdLease, err error) {
 			return l, protowire.ParseError(n)
 		}
 		b = b[n:]
-		if typ != protowire.VarintType {
-			return l, errors.New("a field isn't a number")
+		to := map[protowire.Number]*int64{1: &l.id, 2: &l.ttl, 3: &l.remaining}[num]
+		switch {
+		case to == nil: // of a newer etcd
+			n = protowire.ConsumeFieldValue(num, typ, b)
+		case typ != protowire.VarintType:
+			return l, fmt.Errorf("field %d isn't a number", num)
+		default:
+			var v uint64
+			v, n = protowire.ConsumeVarint(b)
+			*to = int64(v)
 		}
-		v, n := protowire.ConsumeVarint(b)
 		if n < 0 {
 			return l, protowire.ParseError(n)
 		}
 		b = b[n:]
-		switch num {
-		case 1:
-			l.id = int64(v)
-		case 2:
-			l.ttl = int64(v)
-		case 3:
-			l.remaining = int64(v)
-		}
 	}
 	return l, nil
 }
