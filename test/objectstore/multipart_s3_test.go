@@ -165,8 +165,18 @@ func TestS3PartsOutcomes(t *testing.T) {
 			}
 			forward(w, r)
 		})
+		g.take()
 		_, err := putBody(t, s, key, body, objectstore.IfAbsent())
 		g.misbehave(nil)
+		completed := 0
+		for _, r := range g.take() {
+			if is("POST", "uploadId")(r) {
+				completed++
+			}
+		}
+		if completed > 1 {
+			t.Errorf("%s: completing was sent %d times", name, completed)
+		}
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
