@@ -157,6 +157,9 @@ func TestLoadLeavesPromises(t *testing.T) {
 		t.Fatal(err)
 	}
 	incarnation, starts := s.Incarnation(), s.StartCount()
+	if err := s.AppendLogged(t.Context(), reign(1, 1, 2)); err != nil {
+		t.Fatal(err)
+	}
 	l, err := s.BeginLoad(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -166,9 +169,6 @@ func TestLoadLeavesPromises(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := s.Promise(t.Context(), 7); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.AppendLogged(t.Context(), reign(1, 1, 2)); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Add(t.Context(), recs[3:]); err != nil {
