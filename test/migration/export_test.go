@@ -77,6 +77,8 @@ func back(t *testing.T, e *etcd, from int64) {
 	_, err := n.Put(within(t), "/registry/newer", "")
 	check(t, err)
 	h.check(t, n.Client)
+	n.stop(t)
+	p.verify(t)
 }
 
 func leasesOf(t testing.TB, e *etcd) map[clientv3.LeaseID]int64 {

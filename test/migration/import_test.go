@@ -65,6 +65,7 @@ func TestImport(t *testing.T) {
 	if again := p.mustCtl(t, "import", "etcd", "--snapshot", h.file); again["result"] != "already imported" {
 		t.Errorf("a second import: %v", again)
 	}
+	p.verify(t)
 
 	n := p.start(t)
 	equal(t, "keys", stateAt(t, n.Client, 0), h.present)
@@ -85,6 +86,7 @@ func TestImport(t *testing.T) {
 		t.Errorf("an import into a cluster that has begun: %v", err)
 	}
 	n.stop(t)
+	p.verify(t)
 	n = p.start(t) // from what the node has
 	h.check(t, n.Client)
 }

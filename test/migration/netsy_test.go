@@ -50,6 +50,9 @@ func (p *place) mustCtl(t testing.TB, args ...string) map[string]any {
 	return result
 }
 
+// verify lets netsyctl read all that is in the bucket.
+func (p *place) verify(t testing.TB) { p.mustCtl(t, "verify") }
+
 func (p *place) export(t testing.TB, args ...string) (file string, result map[string]any) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "netsy.db")
