@@ -21,7 +21,7 @@ import (
 //
 // What fn is given is the log: a chunk is passed on only once a listing, made after it
 // was read, has shown that no slot read so far can have been freed before. That takes
-// one listing for each 32 MiB of chunks. So fn may keep what it got, whatever
+// one listing for each 32 MiB of records. So fn may keep what it got, whatever
 // becomes of the rest.
 //
 // Errors that mean damage or interference are *ChainError or datafile.ErrCorrupt.
@@ -62,19 +62,24 @@ type reading struct {
 	more bool   // the listing goes on behind page
 
 	unproven []Chunk // read, and not yet passed on
-	weight   int64   // of their objects
+	weight   int     // of them in memory, about
 }
 
-// Chunks and bytes of them that wait for a listing: enough that it doesn't show, and as
-// much memory as the read-ahead takes.
+// Chunks and bytes of memory that wait for a listing: so many that it doesn't show, and as
+// much as the read-ahead takes.
 const (
 	maxUnproven      = 256
 	maxUnprovenBytes = defaultReadAhead
+	// recordWeight is what a record takes beside its key and value.
+	recordWeight = 256
 )
 
 // hold keeps a chunk until it is proven to be the log's; it has that done now and then.
 func (r *reading) hold(ctx context.Context, ch Chunk) error {
-	r.unproven, r.weight = append(r.unproven, ch), r.weight+ch.Info.Size
+	r.unproven = append(r.unproven, ch)
+	for i := range ch.Records {
+		r.weight += ch.Records[i].Size() + recordWeight
+	}
 	if len(r.unproven) < maxUnproven && r.weight < maxUnprovenBytes {
 		return nil
 	}
