@@ -170,7 +170,7 @@ func TestComparerAtTheBase(t *testing.T) {
 	if faults, complete := compare(t, base, 2, 3, nil, target, 3, 5); len(faults) > 0 || complete {
 		t.Errorf("%v, %v", faults, complete)
 	}
-	if faults, _ := compare(t, base, 2, 3, nil, target[1:], 3, 5); len(faults) == 0 {
+	if faults, _ := compare(t, base, 2, 3, nil, slices.Delete(slices.Clone(target), 2, 3), 3, 5); len(faults) == 0 {
 		t.Error("a key that lacks isn't found")
 	}
 }

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"flag"
 	"fmt"
 	"reflect"
 	"slices"
@@ -121,11 +122,13 @@ func (w world) slots(freed record.Revision, fn func([]object)) {
 	fill(0, nil)
 }
 
+var revisions = flag.Int("revisions", 5, "length of the longest histories of TestRunExhaustively")
+
 // Whatever the compactor has freed and deposed writers have left in freed slots: what a
 // Run has proven is the history, and if nothing was freed it proves everything.
 func TestRunExhaustively(t *testing.T) {
 	runs, proofs, lies := 0, 0, 0
-	allWorlds(6, func(w world) {
+	allWorlds(*revisions, func(w world) {
 		end := record.Revision(len(w.recs))
 		for i := range w.chunks {
 			for j := -1; j < i; j++ { // snapshots at the ends of chunks i and, unless -1, j

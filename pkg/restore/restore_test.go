@@ -2,6 +2,7 @@ package restore
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/netsy-io/netsy/pkg/datafile"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/objectstore/fault"
 	"github.com/netsy-io/netsy/pkg/objectstore/memstore"
 	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/snapshot"
@@ -209,7 +211,7 @@ func TestLeftoversAreNotTrusted(t *testing.T) {
 					lie[0].Key = []byte(record.EpochStartKey)
 					b.Chunk(epoch, lie)
 					at := fmt.Sprintf("slot %d, epoch %d, %d records, chunks where reigns begin stay %v", first, epoch, n, stays)
-					for rev := record.Revision(1); rev <= 21; rev++ {
+					for _, rev := range []record.Revision{first - 1, first, first + n, 12, 17, 20} {
 						recs, h, _, err := restored(t, b.Store, Target{Revision: rev})
 						if errors.Is(err, ErrUnreachable) && (rev < 13 || rev > 21) {
 							continue
@@ -247,6 +249,35 @@ func TestTimeOfALeftover(t *testing.T) {
 	b.Chunk(2, []record.Record{seal})
 	if _, _, res, err := restored(t, b.Store, Target{Time: b.Recs[3].CreatedAt}); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("%+v, %v", res, err)
+	}
+}
+
+// Slots that are freed while they are read may be taken again: all is read anew.
+func TestCompactorMeanwhile(t *testing.T) {
+	for _, often := range []int{1, 3, 100} {
+		b := buckettest.Long(t)
+		merges := 0
+		st := fault.New(b.Store, func(ctx context.Context, r *fault.Request, next fault.Next) (fault.Response, error) {
+			resp, err := next(ctx, r)
+			if r.Op == "list" && r.Key == "" && merges < often { // between the listing and the reading
+				merges++
+				b.Write("x")
+				b.Flush()
+				end := record.Revision(len(b.Recs))
+				b.Snapshot(9, end)
+			}
+			return resp, err
+		})
+		recs, h, _, err := restored(t, st, Target{Revision: 14})
+		if often == 100 {
+			if !errors.Is(err, ErrMoving) {
+				t.Errorf("always: %v", err)
+			}
+			continue
+		}
+		if err != nil || !reflect.DeepEqual(recs, b.At(h.Purged, 14)) || merges != often {
+			t.Errorf("%d times: %v, %d merges", often, err, merges)
+		}
 	}
 }
 

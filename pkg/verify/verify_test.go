@@ -98,7 +98,7 @@ func TestSoundBeginnings(t *testing.T) {
 			b.Chunk(2, []record.Record{seal})
 		},
 		"another writer's snapshot": func(b *bed) {
-			b.Write("a", "b", "a")
+			b.Write("a", "a", "b")
 			b.SnapshotOf(0, b.At(2, 3))
 			b.Sent = 3
 			b.Seal(1)
@@ -273,7 +273,7 @@ var damages = []damage{
 	}, KindRecord, chunkKey(14), nil},
 	{"contradiction behind another writer's snapshot", func(b *bed) {
 		*b = bed{buckettest.New(b.t), b.t}
-		b.Write("a", "b", "a")
+		b.Write("a", "a", "b")
 		b.SnapshotOf(0, b.At(2, 3))
 		b.Sent = 3
 		b.Seal(1)
