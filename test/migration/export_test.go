@@ -78,6 +78,7 @@ func back(t *testing.T, e *etcd, from int64) {
 	check(t, err)
 	h.check(t, n.Client)
 	n.stop(t)
+	p.mustCtl(t, "snapshot", "create")
 	p.verify(t)
 }
 

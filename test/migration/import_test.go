@@ -3,6 +3,8 @@ package migration
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +90,11 @@ func TestImport(t *testing.T) {
 	n.stop(t)
 	p.verify(t)
 	n = p.start(t) // from what the node has
+	h.check(t, n.Client)
+	n.stop(t)
+	p.mustCtl(t, "snapshot", "create")
+	check(t, os.RemoveAll(filepath.Join(p.dir, "node-1")))
+	n = p.start(t) // from the next snapshot
 	h.check(t, n.Client)
 }
 
