@@ -69,7 +69,7 @@ type restoreResult struct {
 	Result   string          `json:"result"`
 	Source   string          `json:"source"`
 	Into     string          `json:"into,omitempty"`
-	Key      string          `json:"key,omitempty"` // of the snapshot, in a bucket
+	Key      string          `json:"key,omitempty"` // of the snapshot; of a file: that it would have in a bucket
 	Revision record.Revision `json:"revision"`
 	Epoch    record.Epoch    `json:"epoch"`
 	Time     time.Time       `json:"time"`           // of the last record
@@ -79,6 +79,8 @@ type restoreResult struct {
 	Size     int64           `json:"size"`
 	Base     record.Revision `json:"base"` // the snapshot that it was made from; 0 is none
 	Chunks   int             `json:"chunks_read"`
+
+	file bool // it went into a file
 }
 
 func runRestore(c *cli.Context) error {
@@ -183,11 +185,11 @@ func (r *restoring) run(ctx context.Context) (result restoreResult, err error) {
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	result = restoreResult{Result: dryRun, Source: r.source.String(), Revision: made.Last.Revision, Epoch: made.Last.Epoch, Time: made.At.Time, Next: made.Next,
-		Purged: made.Purged, Records: made.Records, Size: made.Size, Base: made.Base, Chunks: made.Chunks}
+		file: r.into.file != "", Purged: made.Purged, Records: made.Records, Size: made.Size, Base: made.Base, Chunks: made.Chunks}
 	switch {
 	case r.into.file != "":
 		r.step("writing %s, %d bytes", r.into.file, made.Size)
-		result.Result, result.Into = "restored", r.into.file
+		result.Result, result.Into, result.Key = "restored", r.into.file, made.Key
 		err = writeNew(r.into.file, d)
 	case r.into.bucket != nil:
 		result.Result, result.Into, result.Key = "restored", r.into.bucket.store.String(), made.Key
@@ -264,7 +266,11 @@ func (r *restoreResult) table(w io.Writer) {
 	}
 	row(w, "history from", fmt.Sprintf("revision %d", r.Purged+1))
 	row(w, "snapshot", fmt.Sprintf("%d records, %d bytes", r.Records, r.Size))
-	if r.Key != "" {
+	switch {
+	case r.Key == "":
+	case r.file:
+		row(w, "next", "to begin a cluster with it, put it alone into an empty bucket or prefix, as "+r.Key)
+	default:
 		row(w, "next", "start electors and nodes there, with empty data directories")
 	}
 }
