@@ -50,11 +50,11 @@ type cluster struct {
 	started int
 }
 
-// member is a node or an elector.
+// member is a node, an elector or a compactor.
 type member struct {
-	id      string
-	elector bool
-	store   *front
+	id     string
+	binary string // netsy-node, netsy-elector or netsy-compactor
+	store  *front
 
 	client, peer, election, health string // where it listens
 	advertised                     map[string]string
@@ -64,8 +64,8 @@ type member struct {
 	paused     bool // by SIGSTOP
 }
 
-// newCluster makes a cluster of the members, whose names begin with "node" or
-// "elector", and starts none. change may alter the cluster file.
+// newCluster makes a cluster of the members, whose names begin with "node", "elector" or
+// "compactor", and starts none. change may alter the cluster file.
 func newCluster(t testing.TB, change func(map[string]any), members ...string) *cluster {
 	t.Helper()
 	dir := proc.Dir(t, *keep)
@@ -106,12 +106,12 @@ func (c *cluster) certs(name string) identity.Files {
 func (c *cluster) add(id string) *member {
 	c.t.Helper()
 	m := &member{
-		id: id, elector: strings.HasPrefix(id, "elector"), store: c.bucket.front(), advertised: map[string]string{},
+		id: id, binary: "netsy-" + id[:strings.Index(id, "-")], store: c.bucket.front(), advertised: map[string]string{},
 		election: proc.FreeAddr(c.t), health: proc.FreeAddr(c.t),
 	}
 	m.advertised["NETSY_ADVERTISE_ELECTION"] = c.net.front(id, m.election)
 	role := identity.RoleElector
-	if !m.elector {
+	if m.node() {
 		role = identity.RolePeer
 		m.client, m.peer, m.data = proc.FreeAddr(c.t), proc.FreeAddr(c.t), c.path(id)
 		m.advertised["NETSY_ADVERTISE_PEER"] = c.net.front(id, m.peer)
@@ -148,24 +148,31 @@ func (c *cluster) writeConfig(m *member) {
 func (c *cluster) start(id string) {
 	c.t.Helper()
 	m, f := c.members[id], c.certs(id)
+	var args []string
 	env := map[string]string{
 		"NETSY_CONFIG": c.path(id + ".jsonc"), "NETSY_NODE_ID": id, "NETSY_TLS_CA": f.CA, "NETSY_TLS_CERT": f.Cert, "NETSY_TLS_KEY": f.Key,
 		"NETSY_BIND_ELECTION": m.election, "NETSY_BIND_HEALTH": m.health, "NETSY_LOG_LEVEL": "debug",
 		"AWS_ACCESS_KEY_ID": s3Access, "AWS_SECRET_ACCESS_KEY": s3Secret,
 	}
-	binary := "netsy-elector"
-	if !m.elector {
-		binary = "netsy-node"
+	if m.node() {
 		env["NETSY_DATA_DIR"], env["NETSY_BIND_CLIENT"], env["NETSY_BIND_PEER"] = m.data, m.client, m.peer
 	}
-	maps.Copy(env, m.advertised)
+	if m.binary == "netsy-compactor" {
+		env = map[string]string{
+			"NETSY_CONFIG": env["NETSY_CONFIG"], "NETSY_NODE_ID": id, "NETSY_BIND_HEALTH": m.health, "NETSY_LOG_LEVEL": "debug",
+			"AWS_ACCESS_KEY_ID": s3Access, "AWS_SECRET_ACCESS_KEY": s3Secret,
+		}
+		args = []string{"--interval", "1s", "--dir", c.dir}
+	} else {
+		maps.Copy(env, m.advertised)
+	}
 	var list []string
 	for k, v := range env {
 		list = append(list, k+"="+v)
 	}
 	c.started++
 	m.Proc = proc.Start(c.t, proc.Config{
-		Name: fmt.Sprintf("%s (start %d)", id, c.started), Binary: binary, Env: list,
+		Name: fmt.Sprintf("%s (start %d)", id, c.started), Binary: m.binary, Args: args, Env: list,
 		LogFile: c.path(fmt.Sprintf("%03d-%s.log", c.started, id)),
 	})
 	c.net.joins(m.Pid(), id)
@@ -190,8 +197,12 @@ func (c *cluster) names(f func(*member) bool) (ids []string) {
 	return ids
 }
 
-func (c *cluster) nodes() []string    { return c.names(func(m *member) bool { return !m.elector }) }
-func (c *cluster) electors() []string { return c.names(func(m *member) bool { return m.elector }) }
+func (m *member) node() bool { return m.binary == "netsy-node" }
+
+func (c *cluster) nodes() []string { return c.names((*member).node) }
+func (c *cluster) electors() []string {
+	return c.names(func(m *member) bool { return m.binary == "netsy-elector" })
+}
 
 // others returns all members but those.
 func (c *cluster) others(ids ...string) []string {

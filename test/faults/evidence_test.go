@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	bucketread "github.com/netsy-io/netsy/pkg/bucket"
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore/s3"
@@ -155,7 +156,8 @@ func (u *use) report(e check.Evidence) {
 		count[check.Done], count[check.Refused], count[check.Unknown], reads, e.End, len(e.Chunks), len(epochs))
 }
 
-// readLog reads the object log straight from the bucket.
+// readLog reads every chunk of the object log straight from the bucket: none is old
+// enough to be freed, however many snapshots there are.
 func (c *cluster) readLog() (chunks []objectlog.Chunk) {
 	c.t.Helper()
 	store, err := s3.Open(c.ctx, s3.Config{
@@ -164,11 +166,12 @@ func (c *cluster) readLog() (chunks []objectlog.Chunk) {
 	})
 	c.must(err)
 	verifytest.Sound(c.t, store)
-	_, err = objectlog.New(store, objectlog.Options{}).Read(c.ctx, 0, func(ch objectlog.Chunk) error {
-		chunks = append(chunks, ch)
-		return nil
-	})
+	contents, err := bucketread.List(c.ctx, store)
 	c.must(err)
+	c.must(bucketread.ReadChunks(c.ctx, store, contents.Chunks, func(ch *bucketread.Chunk) error {
+		chunks = append(chunks, objectlog.Chunk{Header: ch.Header, Records: ch.Records})
+		return ch.Err
+	}))
 	return chunks
 }
 

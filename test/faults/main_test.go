@@ -25,7 +25,7 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(proc.Main(m, "../../cmd/netsy-node", "../../cmd/netsy-elector"))
+	os.Exit(proc.Main(m, "../../cmd/netsy-node", "../../cmd/netsy-elector", "../../cmd/netsy-compactor"))
 }
 
 // random returns the source of a test's choices. What the processes do meanwhile is

@@ -35,7 +35,9 @@ const most = 3
 // TestStorm does random things to nodes, electors, links, disks and the bucket. At the
 // end all is mended: the cluster works again, and there is one history.
 func TestStorm(t *testing.T) {
-	c := newCluster(t, nil, usual...)
+	c := newCluster(t, func(cfg map[string]any) { // nodes that lost their disk load snapshots
+		cfg["snapshot"] = map[string]any{"threshold_records": 100}
+	}, append(usual, "compactor-1", "compactor-2")...)
 	s := &storm{cluster: c, rnd: random(t), small: map[string]bool{}, counted: map[string]int{}}
 	for _, id := range c.nodes() {
 		s.small[id] = c.smallDisk(id, 512<<20)
