@@ -18,7 +18,7 @@ import (
 // empty, after some more acknowledged writes.
 var moments = []string{
 	"", "", "", // under load is where acknowledged writes can be lost
-	"event=node_serving", "event=primary_starting", "event=preflight_caught_up", "event=preflight_sealed", "event=primary_active",
+	"event=node_serving", "event=primary_starting", "event=caught_up", "event=preflight_sealed", "event=primary_active",
 }
 
 // TestKilledNode kills the node again and again: under load, right after its start,
