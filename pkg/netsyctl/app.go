@@ -2,7 +2,7 @@
 package netsyctl
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -32,12 +32,15 @@ Each command's --help has examples. Flags go before arguments.`,
 			restoreCommand(),
 			importCommand(),
 			exportCommand(),
+			contextCommand(),
+			completionCommand(),
 		},
-		HideHelpCommand: true,
-		Suggest:         true,
-		OnUsageError:    usageError,
-		ExitErrHandler:  func(*cli.Context, error) {},
-		Action:          noCommand,
+		HideHelpCommand:      true,
+		Suggest:              true,
+		EnableBashCompletion: true,
+		OnUsageError:         usageError,
+		ExitErrHandler:       func(*cli.Context, error) {},
+		Action:               noCommand,
 	}
 	prepare(app.Commands)
 	return app
@@ -50,19 +53,22 @@ func prepare(commands []*cli.Command) {
 		if len(c.Subcommands) > 0 && c.Action == nil {
 			c.Action = noCommand
 		}
+		if slices.ContainsFunc(c.Flags, func(f cli.Flag) bool { return f.Names()[0] == "config" }) {
+			c.Flags = append(c.Flags, contextFlag())
+		}
 		prepare(c.Subcommands)
 	}
 }
 
 func usageError(c *cli.Context, err error, _ bool) error {
-	return fmt.Errorf("%w (see %s --help)", err, c.Command.HelpName)
+	return wrongUse("%w (see %s --help)", err, c.Command.HelpName)
 }
 
 // noCommand runs where a subcommand is needed: it shows the help, or says that
 // there is none of the name given.
 func noCommand(c *cli.Context) error {
 	if c.Args().Present() {
-		return fmt.Errorf("there is no command %q (see %s --help)", c.Args().First(), c.Command.HelpName)
+		return wrongUse("there is no command %q (see %s --help)", c.Args().First(), c.Command.HelpName)
 	}
 	return cli.ShowSubcommandHelp(c)
 }
@@ -72,18 +78,18 @@ func noCommand(c *cli.Context) error {
 func oneArg(c *cli.Context, name string) (string, error) {
 	for _, a := range c.Args().Tail() {
 		if strings.HasPrefix(a, "-") {
-			return "", fmt.Errorf("flags go before %s: put %s first", name, a)
+			return "", wrongUse("flags go before %s: put %s first", name, a)
 		}
 	}
 	if c.NArg() != 1 {
-		return "", fmt.Errorf("want exactly one argument, %s, got %d (see %s --help)", name, c.NArg(), c.Command.HelpName)
+		return "", wrongUse("want exactly one argument, %s, got %d (see %s --help)", name, c.NArg(), c.Command.HelpName)
 	}
 	return c.Args().First(), nil
 }
 
 func noArgs(c *cli.Context) error {
 	if c.Args().Present() {
-		return fmt.Errorf("want no arguments, got %q (see %s --help)", c.Args().First(), c.Command.HelpName)
+		return wrongUse("want no arguments, got %q (see %s --help)", c.Args().First(), c.Command.HelpName)
 	}
 	return nil
 }

@@ -59,11 +59,14 @@ func TestWrongUse(t *testing.T) {
 		"exactly one argument, NODE_ID, got 0":          {"cert", "node", "--dns", "x"},
 		"exactly one argument, FILE, got 2":             {"config", "validate", "a", "b"},
 		"want no arguments":                             {"config", "sample", "x"},
-		"--output must be one of table, json":           {"cert", "inspect", "-o", "yaml", "x"},
+		"--output must be one of table, json, yaml":     {"cert", "inspect", "-o", "xml", "x"},
 	} {
 		out, err := run(t, args...)
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%v: got %v, want %q", args, err, says)
+		}
+		if ExitStatus(err) != exitUnjudged {
+			t.Errorf("%v: status %d", args, ExitStatus(err))
 		}
 		if strings.Contains(out, "Incorrect Usage") {
 			t.Errorf("%v prints the whole help:\n%s", args, out)

@@ -8,11 +8,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/netsy-io/netsy/pkg/config"
 	"github.com/netsy-io/netsy/pkg/identity"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/objectstore"
-	"github.com/netsy-io/netsy/pkg/objectstore/open"
 	"github.com/netsy-io/netsy/pkg/peerapi"
 	"github.com/netsy-io/netsy/pkg/recovery"
 	"github.com/netsy-io/netsy/pkg/registry"
@@ -37,15 +35,15 @@ environment, as a node does; they work when no node does.
 }
 
 func clusterFileFlag() cli.Flag {
-	return &cli.StringFlag{Name: "config", EnvVars: []string{"NETSY_CONFIG"}, Required: true, Usage: "the cluster file"}
+	return &cli.StringFlag{Name: "config", EnvVars: []string{"NETSY_CONFIG"}, Usage: "the cluster file"}
 }
 
 // tlsFlags name the certificate with which nodes are asked.
 func tlsFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "tls-ca", EnvVars: []string{"NETSY_TLS_CA"}, Required: true, Usage: "PEM file of the cluster's CA"},
-		&cli.StringFlag{Name: "tls-cert", EnvVars: []string{"NETSY_TLS_CERT"}, Required: true, Usage: "PEM file of an admin's certificate (netsyctl cert admin)"},
-		&cli.StringFlag{Name: "tls-key", EnvVars: []string{"NETSY_TLS_KEY"}, Required: true, Usage: "PEM file of its key"},
+		&cli.StringFlag{Name: "tls-ca", EnvVars: []string{"NETSY_TLS_CA"}, Usage: "PEM file of the cluster's CA"},
+		&cli.StringFlag{Name: "tls-cert", EnvVars: []string{"NETSY_TLS_CERT"}, Usage: "PEM file of an admin's certificate (netsyctl cert admin)"},
+		&cli.StringFlag{Name: "tls-key", EnvVars: []string{"NETSY_TLS_KEY"}, Usage: "PEM file of its key"},
 	}
 }
 
@@ -59,27 +57,34 @@ type bucket struct {
 // openBucket opens what --config names. It doesn't probe the store: looking must work
 // with read permission alone, and whoever writes here has looked before.
 func openBucket(c *cli.Context) (*bucket, error) {
-	file, err := config.Load(c.String("config"))
+	path, err := clusterFile(c)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w (see netsyctl config validate)", c.String("config"), err)
+		return nil, err
 	}
-	st, err := open.Open(c.Context, file.Storage.Open())
+	st, id, err := openFile(c.Context, path)
 	if err != nil {
-		return nil, fmt.Errorf("opening object storage: %w", err)
+		return nil, err
 	}
-	return &bucket{clusterID: file.ClusterID, store: st, reg: registry.New(st, file.ClusterID)}, nil
+	return &bucket{clusterID: id, store: st, reg: registry.New(st, id)}, nil
 }
 
 // asker makes the questions to nodes, with the certificate that the flags name.
 func asker(c *cli.Context, clusterID string) (recovery.Ask, error) {
-	src, err := identity.Open(identity.Options{Files: identity.Files{CA: c.String("tls-ca"), Cert: c.String("tls-cert"), Key: c.String("tls-key")}})
+	x, err := chosen(c)
+	if err != nil {
+		return nil, err
+	}
+	if x.TLSCA == "" || x.TLSCert == "" || x.TLSKey == "" {
+		return nil, wrongUse("nodes answer to an admin's certificate: name its files with --tls-ca, --tls-cert and --tls-key, or in a context (see netsyctl cert admin --help)")
+	}
+	src, err := identity.Open(identity.Options{Files: identity.Files{CA: x.TLSCA, Cert: x.TLSCert, Key: x.TLSKey}})
 	if err != nil {
 		return nil, fmt.Errorf("reading certificates: %w", err)
 	}
 	// A wrong certificate would make every node look dead.
 	id, allowed := src.Identity(), peerapi.Policy[peerpb.Peer_GetNodeState_FullMethodName]
 	if id.ClusterID != clusterID || !slices.Contains(allowed, id.Role) {
-		return nil, fmt.Errorf("%s is for %s, but nodes of cluster %q answer only to its roles %v: make one with netsyctl cert admin", c.String("tls-cert"), id, clusterID, allowed)
+		return nil, fmt.Errorf("%s is for %s, but nodes of cluster %q answer only to its roles %v: make one with netsyctl cert admin", x.TLSCert, id, clusterID, allowed)
 	}
 	return recovery.AskBy(peerapi.Dialer{Source: src, ClusterID: clusterID}), nil
 }

@@ -57,7 +57,7 @@ func runRecover(c *cli.Context) error {
 		return err
 	}
 	accepted := c.Bool("accept-data-loss") && f.Decision.Verdict == recovery.Needed
-	if !accepted || c.String("output") != "json" { // JSON is one document: with what was done, if anything is
+	if !accepted || forPeople(c) { // JSON and YAML are one document: with what was done, if anything is
 		if err := showLoss(c, f, nil); err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func runRecover(c *cli.Context) error {
 		return fmt.Errorf("%w: look with netsyctl cluster show, and run the command again if epoch %d goes on", err, f.Cluster.Epoch)
 	case err != nil:
 		return err
-	case c.String("output") == "json":
+	case !forPeople(c):
 		return showLoss(c, f, &done)
 	}
 	_, err = fmt.Fprintf(c.App.Writer, "\nDone: epoch %d begins. The elector now chooses a Primary, once all healthy nodes that answered do so again;\nkeep them up until it has.\n", done.Epoch)
@@ -88,7 +88,7 @@ func runRecover(c *cli.Context) error {
 // advise says how to go on, or why there is nothing to recover.
 func advise(c *cli.Context, f recovery.Findings) error {
 	err := refusal(f)
-	if err == nil && c.String("output") != "json" {
+	if err == nil && forPeople(c) {
 		_, err = fmt.Fprintln(c.App.Writer, "\nBring back every node and disk that can be brought back. To give up what is at risk: --accept-data-loss.")
 	}
 	return err

@@ -50,14 +50,14 @@ func runDev(c *cli.Context) error {
 	}
 	profile := etcdapi.Profile(c.String("etcd-api"))
 	if profile != etcdapi.ProfileEtcd && profile != etcdapi.ProfileKubernetes {
-		return fmt.Errorf("--etcd-api must be etcd or kubernetes (got %q)", profile)
+		return wrongUse("--etcd-api must be etcd or kubernetes (got %q)", profile)
 	}
 	if n := c.Int("nodes"); n < 1 || n > maxDevNodes {
-		return fmt.Errorf("--nodes must be from 1 to %d (got %d)", maxDevNodes, n)
+		return wrongUse("--nodes must be from 1 to %d (got %d)", maxDevNodes, n)
 	}
 	level := hclog.LevelFromString(c.String("log-level"))
 	if level == hclog.NoLevel {
-		return fmt.Errorf("--log-level must be trace, debug, info, warn or error (got %q)", c.String("log-level"))
+		return wrongUse("--log-level must be trace, debug, info, warn or error (got %q)", c.String("log-level"))
 	}
 	dir, err := filepath.Abs(c.String("dir"))
 	if err != nil {

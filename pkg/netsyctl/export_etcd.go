@@ -41,7 +41,7 @@ writes, then the nodes: what is acknowledged but not in the bucket yet gets ther
 			}
 			to := record.Revision(c.Int64("to-revision"))
 			if to < 0 || c.IsSet("to-revision") && to == 0 {
-				return fmt.Errorf("--to-revision must be at least 1 (got %d)", to)
+				return wrongUse("--to-revision must be at least 1 (got %d)", to)
 			}
 			b, err := openBucket(c)
 			if err != nil {

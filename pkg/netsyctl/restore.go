@@ -107,16 +107,16 @@ func runRestore(c *cli.Context) error {
 
 func restoreTarget(c *cli.Context) (t restore.Target, err error) {
 	if c.IsSet("to-revision") == c.IsSet("to-time") {
-		return t, fmt.Errorf("up to where? give --to-revision or --to-time (see %s --help)", c.Command.HelpName)
+		return t, wrongUse("up to where? give --to-revision or --to-time (see %s --help)", c.Command.HelpName)
 	}
 	if c.IsSet("to-revision") {
 		if t.Revision = record.Revision(c.Int64("to-revision")); t.Revision < 1 {
-			return t, fmt.Errorf("--to-revision must be at least 1 (got %d)", t.Revision)
+			return t, wrongUse("--to-revision must be at least 1 (got %d)", t.Revision)
 		}
 		return t, nil
 	}
 	if t.Time, err = time.Parse(time.RFC3339Nano, c.String("to-time")); err != nil {
-		return t, fmt.Errorf("--to-time must be like 2026-03-01T12:00:00Z or 2026-03-01T12:00:00+01:00: %w", err)
+		return t, wrongUse("--to-time must be like 2026-03-01T12:00:00Z or 2026-03-01T12:00:00+01:00: %w", err)
 	}
 	return t, nil
 }
@@ -131,9 +131,9 @@ func restoreInto(c *cli.Context) (p place, err error) {
 	}
 	switch dry := c.Bool("dry-run"); {
 	case n > 1:
-		return p, errors.New("give one of --into-config, --into-dir and --into-file")
+		return p, wrongUse("give one of --into-config, --into-dir and --into-file")
 	case n == 0 && !dry:
-		return p, errors.New("where to? give --into-config, --into-dir or --into-file, or --dry-run to look only")
+		return p, wrongUse("where to? give --into-config, --into-dir or --into-file, or --dry-run to look only")
 	}
 	switch {
 	case c.String("into-file") != "":

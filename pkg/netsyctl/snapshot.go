@@ -254,7 +254,7 @@ func snapshotArg(c *cli.Context) (record.Revision, error) {
 	}
 	n, err := strconv.ParseInt(arg, 10, 64)
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("REVISION must be the revision of a snapshot (got %q; see netsyctl snapshot list)", arg)
+		return 0, wrongUse("REVISION must be the revision of a snapshot (got %q; see netsyctl snapshot list)", arg)
 	}
 	return record.Revision(n), nil
 }

@@ -22,17 +22,22 @@ func sourceFlags() []cli.Flag {
 
 // openSource opens what sourceFlags name. clusterID is empty for a directory.
 func openSource(c *cli.Context) (st objectstore.Store, clusterID string, err error) {
-	dir, file := c.String("dir"), c.String("config")
-	switch {
-	case dir != "" && file != "" && file != os.Getenv("NETSY_CONFIG"):
-		return nil, "", fmt.Errorf("--config and --dir both name a bucket: give one")
-	case dir != "":
+	if dir := c.String("dir"); dir != "" {
+		given := func(flag, env string) bool { v := c.String(flag); return v != "" && v != os.Getenv(env) }
+		if given("config", "NETSY_CONFIG") || given("context", "NETSY_CONTEXT") {
+			return nil, "", wrongUse("--dir names a bucket, and so do --config and --context: give one")
+		}
 		st, err = openDir(c.Context, dir)
 		return st, "", err
-	case file == "":
-		return nil, "", fmt.Errorf("which bucket? --config names its cluster file, --dir a directory (see %s --help)", c.Command.HelpName)
 	}
-	return openFile(c.Context, file)
+	x, err := chosen(c)
+	if err != nil {
+		return nil, "", err
+	}
+	if x.Config == "" {
+		return nil, "", wrongUse("which bucket? --config names its cluster file, --context one of contexts.json, --dir a directory (see %s --help)", c.Command.HelpName)
+	}
+	return openFile(c.Context, x.Config)
 }
 
 func openFile(ctx context.Context, path string) (objectstore.Store, string, error) {
