@@ -24,6 +24,9 @@ func App() *cli.App {
 Each command's --help has examples. Flags go before arguments.`,
 		Commands: []*cli.Command{
 			devCommand(),
+			statusCommand(),
+			nodesCommand(),
+			membersCommand(),
 			certCommand(),
 			configCommand(),
 			clusterCommand(),

@@ -92,8 +92,12 @@ func asker(c *cli.Context, clusterID string) (recovery.Ask, error) {
 // readCluster reads cluster.json; that there is none is put into words.
 func (b *bucket) readCluster(ctx context.Context) (registry.Cluster, error) {
 	c, err := b.reg.Cluster(ctx)
+	return c, b.inWords(err)
+}
+
+func (b *bucket) inWords(err error) error {
 	if errors.Is(err, registry.ErrNotFound) {
-		return c, fmt.Errorf("%w: no elector has begun work on %s: check storage in the cluster file, or start the cluster", err, b.store)
+		return fmt.Errorf("%w: no elector has begun work on %s: check storage in the cluster file, or start the cluster", err, b.store)
 	}
-	return c, err
+	return err
 }

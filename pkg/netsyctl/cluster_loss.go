@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"google.golang.org/grpc/status"
 
+	"github.com/netsy-io/netsy/pkg/clusterview"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/recovery"
@@ -17,14 +18,14 @@ import (
 
 // loss is the report of recover.
 type loss struct {
-	ClusterID  string       `json:"cluster_id"`
-	Needed     bool         `json:"needed"` // recovery is the way; false: it is refused
-	Recovered  bool         `json:"recovered"`
-	Epoch      record.Epoch `json:"epoch"` // the new one, if recovered
-	Durability shownRule    `json:"durability"`
-	ObjectLog  shownLog     `json:"object_log"`
-	Nodes      []shownAsked `json:"nodes"`
-	Problems   []string     `json:"problems"`
+	ClusterID  string              `json:"cluster_id"`
+	Needed     bool                `json:"needed"` // recovery is the way; false: it is refused
+	Recovered  bool                `json:"recovered"`
+	Epoch      record.Epoch        `json:"epoch"` // the new one, if recovered
+	Durability clusterview.Rule    `json:"durability"`
+	ObjectLog  *clusterview.LogEnd `json:"object_log"`
+	Nodes      []shownAsked        `json:"nodes"`
+	Problems   []string            `json:"problems"`
 
 	// Everything up to here is left; everything acknowledged after it is at risk.
 	Held struct {
@@ -59,7 +60,7 @@ func showLoss(c *cli.Context, f recovery.Findings, done *registry.Cluster) error
 
 func lossOf(f recovery.Findings) *loss {
 	l := &loss{ClusterID: f.Cluster.ClusterID, Needed: f.Decision.Verdict == recovery.Needed, Epoch: f.Cluster.Epoch,
-		Durability: showRule(f.Cluster.Durability), ObjectLog: showLog(f.End), Nodes: []shownAsked{}, Problems: []string{}}
+		Durability: clusterview.RuleOf(f.Cluster.Durability), ObjectLog: clusterview.LogEndOf(f.End), Nodes: []shownAsked{}, Problems: []string{}}
 	for _, p := range f.Problems {
 		l.Problems = append(l.Problems, p.Error())
 	}
@@ -92,19 +93,11 @@ func asked(n recovery.Asked, d registry.Durability) shownAsked {
 	} else {
 		s := n.Answer
 		a.Answers, a.Incarnation = true, s.Node.Incarnation
-		a.Health, a.Primary = healthName(s.Health), stateName(s.PrimaryState)
+		a.Health, a.Primary = clusterview.HealthName(s.Health), clusterview.PrimaryStateName(s.PrimaryState)
 		a.Revision, a.Epoch = s.Tail.Revision, s.Tail.Epoch
 	}
-	a.Voter = isVoter(d, registry.NodeRef{NodeID: a.NodeID, Incarnation: a.Incarnation})
+	a.Voter = slices.Contains(d.Voters, registry.NodeRef{NodeID: a.NodeID, Incarnation: a.Incarnation})
 	return a
-}
-
-func healthName(h peerpb.Health) string {
-	return strings.ToLower(strings.TrimPrefix(h.String(), "HEALTH_"))
-}
-
-func stateName(s peerpb.PrimaryState) string {
-	return strings.ToLower(strings.TrimPrefix(s.String(), "PRIMARY_STATE_"))
 }
 
 func (l *loss) table(w io.Writer) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/netsy-io/netsy/pkg/clusterview"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/recovery"
 	"github.com/netsy-io/netsy/pkg/registry"
@@ -104,7 +105,7 @@ func refusal(f recovery.Findings) error {
 	case recovery.PrimaryAnswers:
 		for _, n := range f.Nodes {
 			if n.Answer != nil && n.Answer.Node == d.Primary {
-				return fmt.Errorf("nothing to recover: %s answers and says it is %s Primary of epoch %d; if it shouldn't be, stop it first", d.Primary, stateName(n.Answer.PrimaryState), n.Answer.ServedEpoch)
+				return fmt.Errorf("nothing to recover: %s answers and says it is %s Primary of epoch %d; if it shouldn't be, stop it first", d.Primary, clusterview.PrimaryStateName(n.Answer.PrimaryState), n.Answer.ServedEpoch)
 			}
 		}
 	case recovery.EnoughAnswer:
@@ -120,7 +121,7 @@ func hints(f recovery.Findings) string {
 	var ill []string
 	for _, n := range f.Nodes {
 		if n.Answer != nil && n.Answer.Health != peerpb.Health_HEALTH_HEALTHY {
-			ill = append(ill, fmt.Sprintf("%s is %s: %s", n.Answer.Node.NodeID, healthName(n.Answer.Health), orDash(n.Answer.HealthReason)))
+			ill = append(ill, fmt.Sprintf("%s is %s: %s", n.Answer.Node.NodeID, clusterview.HealthName(n.Answer.Health), orDash(n.Answer.HealthReason)))
 		}
 	}
 	if len(ill) == 0 {

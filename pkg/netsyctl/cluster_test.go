@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"google.golang.org/grpc"
 
+	"github.com/netsy-io/netsy/pkg/clusterview"
 	"github.com/netsy-io/netsy/pkg/datafile"
 	"github.com/netsy-io/netsy/pkg/identity"
 	"github.com/netsy-io/netsy/pkg/leaderlock"
@@ -177,7 +178,7 @@ func TestClusterShow(t *testing.T) {
 
 	out, err = l.run("", "show", "-o", "json")
 	l.must(err)
-	var s overview
+	var s clusterview.View
 	l.must(json.Unmarshal([]byte(out), &s))
 	if s.Epoch != 4 || len(s.Nodes) != 3 || !s.Nodes[0].Primary || s.Nodes[1].Primary || !s.Nodes[1].Voter || s.Nodes[2].MemberID == 0 ||
 		s.Elector.LeaderID != "e1" || s.ObjectLog.Revision != 1 || s.ObjectLog.Written == nil || s.Durability.Promises != 2 || len(s.Problems) != 0 {

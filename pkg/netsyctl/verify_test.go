@@ -43,8 +43,13 @@ func keep(t *testing.T) *kept {
 
 func configOf(t *testing.T, dir string) string {
 	t.Helper()
+	return configNamed(t, "demo", dir)
+}
+
+func configNamed(t *testing.T, id, dir string) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "cluster.jsonc")
-	if err := os.WriteFile(path, fmt.Appendf(nil, `{"cluster_id": "demo", "storage": {"provider": "file", "bucket_name": %q}}`, dir), 0o600); err != nil {
+	if err := os.WriteFile(path, fmt.Appendf(nil, `{"cluster_id": %q, "storage": {"provider": "file", "bucket_name": %q}}`, id, dir), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"slices"
+	"time"
 
 	"github.com/netsy-io/netsy/pkg/elector"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
@@ -17,6 +18,9 @@ type Answer struct {
 	PrimaryState peerpb.PrimaryState
 	ServedEpoch  record.Epoch
 	Tail         record.Pos // its last durable record
+	Committed    record.Revision
+	Started      time.Time // by the node's clock
+	Leaving      bool      // it is stopping on purpose
 }
 
 // Verdict says whether recovery is the right thing to do.

@@ -67,7 +67,7 @@ func Look(ctx context.Context, store objectstore.Store, reg *registry.Registry, 
 		return f, err
 	}
 	f.Problems = problems
-	f.Nodes = askAll(ctx, nodes, ask)
+	f.Nodes = AskAll(ctx, nodes, ask)
 	// The end is read after the questions, so that it isn't older than the answers.
 	if f.End, err = FindEnd(ctx, store); err != nil {
 		return f, err
@@ -95,7 +95,9 @@ func (f *Findings) Held() record.Pos {
 	return f.End.Last
 }
 
-func askAll(ctx context.Context, nodes []registry.Node, ask Ask) []Asked {
+// AskAll asks all nodes at once and returns them by id, each with its answer or why there
+// is none; within AskTimeout.
+func AskAll(ctx context.Context, nodes []registry.Node, ask Ask) []Asked {
 	out := make([]Asked, len(nodes))
 	var wg sync.WaitGroup
 	for i, n := range nodes {
@@ -121,6 +123,7 @@ func answerOf(s *peerpb.NodeState) *Answer {
 	return &Answer{
 		Node:   registry.NodeRef{NodeID: s.NodeId, Incarnation: s.Incarnation},
 		Health: s.Health, HealthReason: s.HealthReason, PrimaryState: s.PrimaryState, ServedEpoch: record.Epoch(s.ServedEpoch),
-		Tail: record.Pos{Epoch: record.Epoch(s.GetTail().GetEpoch()), Revision: record.Revision(s.GetTail().GetRevision())},
+		Tail:      record.Pos{Epoch: record.Epoch(s.GetTail().GetEpoch()), Revision: record.Revision(s.GetTail().GetRevision())},
+		Committed: record.Revision(s.CommittedRevision), Started: time.Unix(0, s.StartTimeUnixNano), Leaving: s.Leaving,
 	}
 }
