@@ -159,7 +159,7 @@ func (st *staging) add(ctx context.Context, recs []record.Record) error {
 const rowOverhead = 100
 
 func (st *staging) insert(recs []record.Record) error {
-	args := make([]driver.Value, 0, rowsPerInsert*insertColumns)
+	args := make([]driver.NamedValue, 0, rowsPerInsert*insertColumns)
 	for len(recs) > 0 {
 		stmt, n := st.one, 1
 		if len(recs) >= rowsPerInsert {
@@ -172,7 +172,7 @@ func (st *staging) insert(recs []record.Record) error {
 				return err
 			}
 			for _, v := range row {
-				args = append(args, v)
+				args = append(args, driver.NamedValue{Ordinal: len(args) + 1, Value: v})
 			}
 		}
 		if err := run(stmt, args); err != nil {

@@ -48,10 +48,16 @@ func copyIndex(ctx context.Context, c execer, from, to string) error {
 	return err
 }
 
+// query executes a prepared statement of the driver's. The driver watches over a context
+// that can end with a goroutine for each query, so it isn't given one.
+func query(stmt driver.Stmt, args []driver.NamedValue) (driver.Rows, error) {
+	return stmt.(driver.StmtQueryContext).QueryContext(context.Background(), args)
+}
+
 // run executes a statement that returns no rows. The driver binds a query's arguments
 // in one call, those of Exec one by one; it executes either at once.
-func run(stmt driver.Stmt, args []driver.Value) error {
-	rows, err := stmt.Query(args)
+func run(stmt driver.Stmt, args []driver.NamedValue) error {
+	rows, err := query(stmt, args)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func scanState(ctx context.Context, conn *sql.Conn, from, to record.Revision, fn
 			return sqlError("read state", err)
 		}
 		defer stmt.Close()
-		rows, err := stmt.Query([]driver.Value{int64(firstOf(from)), int64(lastOf(to))})
+		rows, err := query(stmt, []driver.NamedValue{{Ordinal: 1, Value: int64(firstOf(from))}, {Ordinal: 2, Value: int64(lastOf(to))}})
 		if err != nil {
 			return sqlError("read state", err)
 		}
