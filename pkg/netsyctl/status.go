@@ -90,7 +90,7 @@ func watchStatus(c *cli.Context, look func(context.Context) error) error {
 			b.WriteString("---\n")
 		}
 		if err := look(ctx); ctx.Err() != nil {
-			return nil // what is half seen isn't shown
+			return err // what is half seen isn't shown
 		} else if err != nil && forPeople(c) {
 			fmt.Fprintf(&b, "\n%v\n", err)
 		} else if err != nil {
@@ -105,7 +105,9 @@ func watchStatus(c *cli.Context, look func(context.Context) error) error {
 // no error, or fn fails.
 func every(ctx context.Context, pause time.Duration, fn func(context.Context) error) error {
 	for {
-		if err := fn(ctx); err != nil || ctx.Err() != nil {
+		if err := fn(ctx); ctx.Err() != nil {
+			return nil
+		} else if err != nil {
 			return err
 		}
 		select {

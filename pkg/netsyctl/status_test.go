@@ -181,6 +181,10 @@ func TestEvery(t *testing.T) {
 		if err := every(ctx, 2*time.Second, func(context.Context) error { n++; return nil }); err != nil || n != 6 {
 			t.Errorf("%v after %d", err, n)
 		}
+		ended, end := context.WithCancel(t.Context())
+		if err := every(ended, time.Second, func(ctx context.Context) error { end(); return ctx.Err() }); err != nil {
+			t.Error(err)
+		}
 		broken := errors.New("broken pipe")
 		if err := every(t.Context(), time.Second, func(context.Context) error { return broken }); !errors.Is(err, broken) {
 			t.Error(err)
