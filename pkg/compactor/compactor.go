@@ -156,11 +156,26 @@ func (c *Compactor) Once(ctx context.Context) (Report, error) {
 	}
 	began := time.Now()
 	p := &pass{Compactor: c, report: Report{Outcome: Done}}
-	err := c.locked(ctx, p)
+	err := c.begin(ctx, p)
 	if ctx.Err() == nil || err == nil { // a pass that was told to stop did not fail
 		c.note(p.report, err, time.Since(began))
 	}
 	return p.report, err
+}
+
+// begin makes the pass if there is a cluster, and it is the right one: in another's bucket
+// not even a lock is written.
+func (c *Compactor) begin(ctx context.Context, p *pass) error {
+	cluster, err := c.registry.Cluster(ctx)
+	if errors.Is(err, registry.ErrNotFound) {
+		p.report.Outcome = NoCluster
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.compaction = cluster.CompactionRevision
+	return c.locked(ctx, p)
 }
 
 func (c *Compactor) note(r Report, err error, took time.Duration) {

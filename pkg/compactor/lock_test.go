@@ -103,7 +103,13 @@ func TestLockLost(t *testing.T) {
 func TestNoLock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := build(t, "RWS")
-		store := fault.New(w.mem, fault.Fail(objectstore.ErrUnavailable))
+		fail := fault.Fail(objectstore.ErrUnavailable)
+		store := fault.New(w.mem, func(ctx context.Context, r *fault.Request, next fault.Next) (fault.Response, error) {
+			if r.Key == LockKey {
+				return fail(ctx, r, next)
+			}
+			return next(ctx, r)
+		})
 		c := w.compactor(func(o *Options) { o.Store = store })
 		if r, err := c.Once(w.ctx()); err == nil || !strings.Contains(err.Error(), LockKey) {
 			t.Errorf("got %+v, %v", r, err)

@@ -11,7 +11,6 @@ import (
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
-	"github.com/netsy-io/netsy/pkg/registry"
 	"github.com/netsy-io/netsy/pkg/snapshot"
 )
 
@@ -19,9 +18,10 @@ import (
 // relies on what was found before another compactor, or a reader's error, came between.
 type pass struct {
 	*Compactor
-	report   Report
-	problems []error // what doesn't keep the pass from going on, but must not be passed over
-	spoken   time.Time
+	compaction record.Revision // the compaction revision, or an older one
+	report     Report
+	problems   []error // what doesn't keep the pass from going on, but must not be passed over
+	spoken     time.Time
 }
 
 // rounds bounds how often a pass begins anew because another compactor was faster.
@@ -29,16 +29,9 @@ const rounds = 3
 
 // run makes the pass. Everything that it writes is conditional on what it read.
 func (p *pass) run(ctx context.Context) error {
-	cluster, err := p.registry.Cluster(ctx)
-	if errors.Is(err, registry.ErrNotFound) {
-		p.report.Outcome = NoCluster
-		return nil
-	}
-	if err != nil {
-		return err
-	}
+	var err error
 	for n := 1; ; n++ {
-		if err = p.write(ctx, cluster.CompactionRevision); n == rounds || !overtook(err) {
+		if err = p.write(ctx, p.compaction); n == rounds || !overtook(err) {
 			break
 		}
 		p.logger.Info("another compactor was faster, beginning anew", "event", "compactor_overtaken", "reason", err)
@@ -125,7 +118,7 @@ func (c *Compactor) beyond(ctx context.Context, base judged, now time.Time) (b B
 	if base.Revision == 0 {
 		since = t.first.Modified
 	}
-	return Beyond{Records: int64(end - base.Revision), Size: t.size, Age: now.Sub(since)}, t.last, nil
+	return Beyond{Records: int64(end - base.Revision), Size: t.size, Age: now.Sub(since), Base: base.Size}, t.last, nil
 }
 
 // write writes a snapshot if one is due.

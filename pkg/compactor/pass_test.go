@@ -75,6 +75,9 @@ func TestOtherCluster(t *testing.T) {
 	if err := c.Run(w.ctx(), time.Hour); err == nil || !strings.Contains(err.Error(), "other") {
 		t.Errorf("got %v", err)
 	}
+	if _, err := w.mem.Stat(w.ctx(), LockKey); !errors.Is(err, objectstore.ErrNotFound) {
+		t.Errorf("the other's lock is in the bucket (%v): nobody else can take it", err)
+	}
 }
 
 // History is reduced as cluster.json says.

@@ -13,6 +13,25 @@ import (
 	"github.com/netsy-io/netsy/pkg/snapshot"
 )
 
+// TestDueForALargeBase: the log must come to a quarter of the base, but for the age.
+func TestDueForALargeBase(t *testing.T) {
+	for size := range int64(20) {
+		for base := range int64(40) {
+			b := Beyond{Records: 1, Size: size, Age: 1, Base: base}
+			worth := 4*size+3 >= base
+			if got := (Thresholds{Records: 1}).due(b) != ""; got != worth {
+				t.Errorf("records, %d bytes beyond %d: %v", size, base, got)
+			}
+			if got := (Thresholds{Size: 1}).due(b) != ""; got != (worth && size > 0) {
+				t.Errorf("size, %d bytes beyond %d: %v", size, base, got)
+			}
+			if (Thresholds{Age: 1}).due(b) == "" {
+				t.Errorf("age, %d bytes beyond %d", size, base)
+			}
+		}
+	}
+}
+
 func TestDue(t *testing.T) {
 	values := []int64{0, 1, 5}
 	for _, tr := range values {
@@ -22,7 +41,7 @@ func TestDue(t *testing.T) {
 					for s := int64(0); s <= 6; s++ {
 						for a := int64(0); a <= 6; a++ {
 							want := r > 0 && (tr > 0 && r >= tr || ts > 0 && s >= ts || ta > 0 && a >= ta)
-							got := Thresholds{tr, ts, time.Duration(ta)}.due(Beyond{r, s, time.Duration(a)})
+							got := Thresholds{tr, ts, time.Duration(ta)}.due(Beyond{Records: r, Size: s, Age: time.Duration(a)})
 							if (got != "") != want {
 								t.Fatalf("thresholds %d %d %d, beyond %d %d %d: %q", tr, ts, ta, r, s, a, got)
 							}

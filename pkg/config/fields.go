@@ -49,9 +49,9 @@ var fields = []field{
 		"Age in minutes at which committed records are written to object storage."),
 
 	optional("snapshot.threshold_records", func(c *Cluster) *int { return &c.Snapshot.ThresholdRecords }, 10000, integer(0, 1<<30),
-		"Records in the log beyond the newest snapshot at which the compactor writes another. 0: off."),
+		"Records in the log beyond the newest snapshot at which the compactor writes another, if their chunks come to a quarter of its size. 0: off."),
 	optional("snapshot.threshold_size_mb", func(c *Cluster) *int { return &c.Snapshot.ThresholdSizeMB }, 10000, integer(0, 1<<30),
-		"Size in MB of the log beyond the newest snapshot at which the compactor writes another. 0: off."),
+		"Size in MB of the log beyond the newest snapshot at which the compactor writes another, if it is a quarter of its size. 0: off."),
 	optional("snapshot.threshold_age_minutes", func(c *Cluster) *int { return &c.Snapshot.ThresholdAgeMinutes }, 0, integer(0, 525600),
 		"Age in minutes of the newest snapshot at which the compactor writes another. 0: off."),
 	optional("snapshot.retention", func(c *Cluster) *time.Duration { return &c.Snapshot.Retention }, time.Hour, duration(10*time.Minute, 365*24*time.Hour, false),

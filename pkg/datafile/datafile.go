@@ -116,6 +116,16 @@ type Header struct {
 	Purged record.Revision
 }
 
+// ReducedTo is up to where a snapshot that ends at last is reduced. Other writers don't say
+// it: where there are fewer records than revisions, what is there can only be taken as the
+// state at the end.
+func (h *Header) ReducedTo(last record.Revision) record.Revision {
+	if h.Purged == 0 && h.RecordsCount < int64(last) {
+		return last - 1
+	}
+	return h.Purged
+}
+
 // Tombstone says whether the file is a header alone: the mark that keeps the slot
 // of a reign's first chunk taken once a snapshot has its records.
 func (h *Header) Tombstone() bool { return h.Kind == Chunk && h.RecordsCount == 0 }

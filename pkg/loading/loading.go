@@ -79,7 +79,7 @@ func CatchUp(ctx context.Context, cfg Config) (objectlog.End, error) {
 // being read, or a snapshot has to be passed over. A real gap looks the same, and is found
 // again.
 func worthAnotherLook(err error) bool {
-	for _, e := range []error{objectlog.ErrSuperseded, objectlog.ErrGap, errSnapshotGone, errSnapshotDamaged} {
+	for _, e := range []error{objectlog.ErrSuperseded, objectlog.ErrGap, errSnapshotGone, errSnapshotDamaged, snapshot.ErrChanged} {
 		if errors.Is(err, e) {
 			return true
 		}

@@ -54,7 +54,7 @@ func place(f facts) (placement, error) {
 	}
 	if len(f.snapshots) == 0 {
 		if f.purged > 0 {
-			return placement{}, fmt.Errorf("%w: history up to revision %d is reduced here, and there is no snapshot", ErrUnplaced, f.purged)
+			return placement{}, fmt.Errorf("%w: history up to revision %d is reduced here, and there is no snapshot that can be read", ErrUnplaced, f.purged)
 		}
 		return placement{}, nil
 	}

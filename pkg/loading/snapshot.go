@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	// loadBatch is how many records are handed on at a time.
-	loadBatch = 4096
+	// loadBatch and loadBatchBytes bound the records that are handed on at a time.
+	loadBatch      = 4096
+	loadBatchBytes = 4 << 20
 	// progressEvery is how often a long load says how far it is.
 	progressEvery = 5 * time.Second
 )
@@ -28,7 +29,7 @@ func (l *loader) load(ctx context.Context, rev record.Revision) error {
 	began := time.Now()
 	n, err := l.copySnapshot(ctx, rev)
 	switch {
-	case errors.Is(err, datafile.ErrCorrupt), errors.As(err, new(*mvcc.LoadError)):
+	case errors.Is(err, datafile.ErrCorrupt), errors.As(err, new(*mvcc.LoadError)), errors.As(err, new(*mvcc.OrderError)):
 		l.isDamaged(rev, err)
 		return fmt.Errorf("%w: revision %d: %w", errSnapshotDamaged, rev, err)
 	case errors.Is(err, objectstore.ErrNotFound):
@@ -51,29 +52,22 @@ func (l *loader) copySnapshot(ctx context.Context, rev record.Revision) (n int64
 	if err != nil {
 		return 0, err
 	}
+	defer func() { err = errors.Join(err, into.Abort()) }() // no effect after Commit
 	last, n, err := l.stage(ctx, r, into)
 	if err != nil {
-		return n, errors.Join(err, into.Abort())
+		return n, err
 	}
-	return n, into.Commit(ctx, last, purged(r.Header(), last.Revision))
-}
-
-// purged is up to where a snapshot is reduced. Other writers don't say it: with fewer records
-// than revisions, what is there can only be taken as the state at the end.
-func purged(h datafile.Header, last record.Revision) record.Revision {
-	if h.Purged == 0 && h.RecordsCount < int64(last) {
-		return last - 1
-	}
-	return h.Purged
+	h := r.Header()
+	return n, into.Commit(ctx, last, h.ReducedTo(last.Revision))
 }
 
 // stage copies all records. Nothing of them shows until they are committed.
 func (l *loader) stage(ctx context.Context, r *snapshot.Reader, into *mvcc.Load) (last record.Pos, n int64, err error) {
-	batch := make([]record.Record, 0, loadBatch)
+	batch, size := make([]record.Record, 0, loadBatch), 0
 	flush := func() error {
 		err := into.Add(ctx, batch)
 		l.Metrics.records.Add(float64(len(batch)))
-		batch = batch[:0]
+		batch, size = batch[:0], 0
 		return err
 	}
 	said := time.Now()
@@ -85,9 +79,9 @@ func (l *loader) stage(ctx context.Context, r *snapshot.Reader, into *mvcc.Load)
 		if err != nil {
 			return last, n, err
 		}
-		batch, last = append(batch, rec), rec.Pos()
+		batch, last, size = append(batch, rec), rec.Pos(), size+rec.Size()
 		n++
-		if len(batch) < loadBatch {
+		if len(batch) < loadBatch && size < loadBatchBytes {
 			continue
 		}
 		if err := flush(); err != nil {

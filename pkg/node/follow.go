@@ -75,13 +75,16 @@ func (n *Node) follow(ctx context.Context, l leadership, address string) error {
 	}
 	defer closer.Close()
 	log := n.log.With("epoch", l.epoch, "primary", l.primary)
+	loading := backoff{least: followRetry, most: loadRetryMost}
+	if n.mvcc.Tail().Revision == 0 { // nobody has to send what is in object storage anyway
+		if fatal := n.followFailed(n.catchUp(ctx)); fatal != nil {
+			return fatal
+		}
+	}
 	for last := ""; ctx.Err() == nil; {
-		err := n.followOnce(ctx, l, client)
+		err := n.followOrLoad(ctx, l, client)
 		if ctx.Err() != nil {
 			return nil
-		}
-		if errors.Is(err, replication.ErrBehind) || errors.Is(err, replication.ErrPurged) {
-			err = n.catchUp(ctx)
 		}
 		if fatal := n.followFailed(err); fatal != nil {
 			return fatal
@@ -95,8 +98,13 @@ func (n *Node) follow(ctx context.Context, l leadership, address string) error {
 			log.Log(level, "not following the Primary, trying again", "event", "follow_failed", "error", err)
 		}
 		pause := followRetry
-		if errors.Is(err, mvcc.ErrDisk) {
+		switch {
+		case errors.Is(err, mvcc.ErrDisk):
 			pause = diskRetry
+		case errors.Is(err, errNotLoaded):
+			pause = loading.next()
+		default:
+			loading.reset()
 		}
 		if pauseFor(ctx, pause) != nil {
 			return nil
@@ -104,6 +112,33 @@ func (n *Node) follow(ctx context.Context, l leadership, address string) error {
 	}
 	return nil
 }
+
+// loadRetryMost bounds the pauses between attempts to load: each may read a whole
+// snapshot.
+const loadRetryMost = time.Minute
+
+// errNotLoaded: the object log could not be loaded.
+var errNotLoaded = errors.New("node: the object log could not be loaded")
+
+// followOrLoad follows over one stream, and loads the object log if the copy is too far
+// behind.
+func (n *Node) followOrLoad(ctx context.Context, l leadership, client pb.PeerClient) error {
+	err := n.followOnce(ctx, l, client)
+	if errors.Is(err, replication.ErrBehind) || errors.Is(err, replication.ErrPurged) {
+		return n.catchUp(ctx)
+	}
+	return err
+}
+
+// backoff gives pauses that double.
+type backoff struct{ least, most, last time.Duration }
+
+func (b *backoff) next() time.Duration {
+	b.last = min(max(2*b.last, b.least), b.most)
+	return b.last
+}
+
+func (b *backoff) reset() { b.last = 0 }
 
 // followOnce follows over one stream.
 func (n *Node) followOnce(ctx context.Context, l leadership, client pb.PeerClient) error {
@@ -131,7 +166,7 @@ func (n *Node) catchUp(ctx context.Context) error {
 	})
 	n.hub.Compacted(n.mvcc.CompactRevision())
 	if err != nil {
-		return fmt.Errorf("node: loading the object log: %w", err)
+		return fmt.Errorf("%w: %w", errNotLoaded, err)
 	}
 	n.log.Info("loaded the object log", "event", "log_loaded", "revision", end.Last.Revision)
 	return nil

@@ -201,13 +201,13 @@ func (o office) SetCompaction(ctx context.Context, rev record.Revision) error {
 	return asDeposed(o.n.setCompaction(ctx, o.epoch, rev))
 }
 
-// Terms reads the durability rule and the compaction revision.
-func (o office) Terms(ctx context.Context) (registry.Durability, record.Revision, error) {
+// Terms reads what a reign takes over.
+func (o office) Terms(ctx context.Context) (primary.Terms, error) {
 	c, err := o.n.registry.Cluster(ctx)
 	if err != nil {
-		return registry.Durability{}, 0, err
+		return primary.Terms{}, err
 	}
-	return c.Durability, c.CompactionRevision, asDeposed(c.Reigns(o.epoch, o.n.ref()))
+	return primary.Terms{Durability: c.Durability, Compaction: c.CompactionRevision, Origin: c.Origin}, asDeposed(c.Reigns(o.epoch, o.n.ref()))
 }
 
 // SetDurability records the durability rule.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/netsy-io/netsy/pkg/loading"
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
@@ -33,6 +34,9 @@ const (
 // store is beyond use must start anew. It returns the latter.
 func (n *Node) storeFailed(err error) error {
 	switch {
+	case errors.Is(err, loading.ErrUnplaced), errors.As(err, new(*primary.BeyondOriginError)):
+		n.fail(fmt.Errorf("node: the data directory %s holds another history than the bucket; if the bucket is the right one, remove the directory: %w", n.o.DataDir, err))
+		return n.fatal()
 	case errors.Is(err, mvcc.ErrPoisoned), errors.Is(err, mvcc.ErrCorrupt):
 		n.fail(fmt.Errorf("node: the local store can't go on: %w", err))
 		return n.fatal()

@@ -38,8 +38,8 @@ var (
 	// newest snapshot: load it, and read from there.
 	ErrGap = errors.New("gap in the chain of chunks")
 	// ErrSuperseded: reading began so far below the newest snapshots that slots it
-	// read may have been freed and taken by a deposed writer. Nothing that this Read
-	// has passed on may be kept: load the newest snapshot, and read from there.
+	// read may have been freed and taken by a deposed writer: what it read there was not
+	// passed on. Load the newest snapshot, and read from there.
 	ErrSuperseded = errors.New("snapshots have passed the revision that reading began at")
 	// ErrOverlap: a chunk begins within the one before it.
 	ErrOverlap = errors.New("chunks overlap")

@@ -204,7 +204,7 @@ func (s *Settler) readSnapshot(ctx context.Context, rev record.Revision) (regist
 // reducedTo is the revision up to which a snapshot's history is reduced. Other writers don't
 // say: if something was left out, it may have been anywhere below the last revision.
 func reducedTo(info snapshot.Info) record.Revision {
-	if info.Purged == 0 && info.Records != int64(info.Last.Revision) {
+	if info.Purged == 0 && info.Records < int64(info.Last.Revision) { // datafile.Header.ReducedTo: the same, plus one
 		return info.Last.Revision - 1
 	}
 	return info.Purged

@@ -9,7 +9,6 @@ import (
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
-	"github.com/netsy-io/netsy/pkg/registry"
 )
 
 // uploadPatience is how many times SlotTimeout one chunk of a start's upload may take:
@@ -60,18 +59,17 @@ func appendWithin(ctx context.Context, d time.Duration, w *objectlog.Writer, rec
 	return info, err
 }
 
-// readTerms reads the durability rule; one failure of object storage is no reason to give
-// up a start.
-func readTerms(ctx context.Context, cfg Config) (registry.Durability, record.Revision, error) {
+// readTerms reads the terms; one failure of object storage is no reason to give up a start.
+func readTerms(ctx context.Context, cfg Config) (Terms, error) {
 	const pause = 200 * time.Millisecond
 	for began := time.Now(); ; {
-		d, compacted, err := cfg.Office.Terms(ctx)
+		t, err := cfg.Office.Terms(ctx)
 		if err == nil || !objectstore.Retryable(err) || time.Since(began) > cfg.SlotTimeout {
-			return d, compacted, err
+			return t, err
 		}
 		select {
 		case <-ctx.Done():
-			return d, compacted, errors.Join(context.Cause(ctx), err)
+			return t, errors.Join(context.Cause(ctx), err)
 		case <-time.After(pause):
 		}
 	}

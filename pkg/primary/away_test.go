@@ -150,9 +150,9 @@ type flaky struct {
 	fails int
 }
 
-func (f *flaky) Terms(ctx context.Context) (registry.Durability, record.Revision, error) {
+func (f *flaky) Terms(ctx context.Context) (Terms, error) {
 	if f.fails--; f.fails >= 0 {
-		return registry.Durability{}, 0, objectstore.ErrUnavailable
+		return Terms{}, objectstore.ErrUnavailable
 	}
 	return f.desk.Terms(ctx)
 }
@@ -162,7 +162,7 @@ func TestRuleIsReadAgain(t *testing.T) {
 		w := newWorld(t)
 		for fails, want := range map[int]error{3: nil, 1000: objectstore.ErrUnavailable} {
 			cfg := Config{Office: &flaky{desk{w.machine("p"), 0}, fails}, SlotTimeout: defaultSlotTimeout}
-			if d, _, err := readTerms(t.Context(), cfg); !errors.Is(err, want) || err == nil && d.Mode != registry.ModeObjectStorage {
+			if d, err := readTerms(t.Context(), cfg); !errors.Is(err, want) || err == nil && d.Durability.Mode != registry.ModeObjectStorage {
 				t.Fatal(d, err)
 			}
 		}

@@ -34,6 +34,7 @@ func startCompacting(t *testing.T) *compacting {
 	m.quorum = 0
 	m.tune = func(c *Config) { c.CompactionInterval, c.CompactionWindow = time.Minute, time.Minute }
 	m.mustStart()
+	synctest.Wait() // the reign has looked what is current
 	return &compacting{t: t, m: m, began: time.Now(), revs: []record.Revision{m.st.Snapshot().Revision()}}
 }
 

@@ -34,6 +34,14 @@ var (
 	ErrStorageAway = errors.New("primary: object storage can't be reached")
 )
 
+// BeyondOriginError: no reign of this cluster has begun, and the local copy has more than
+// the snapshot that the cluster begins with.
+type BeyondOriginError struct{ Origin, Tail record.Pos }
+
+func (e *BeyondOriginError) Error() string {
+	return fmt.Sprintf("primary: the cluster begins at %v, and the local copy goes on to %v: it is of the cluster that this one was restored from; remove the data directory", e.Origin, e.Tail)
+}
+
 // HigherEpochError says where a starting or active Primary met a later reign.
 type HigherEpochError struct {
 	Own, Seen record.Epoch

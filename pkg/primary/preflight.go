@@ -65,6 +65,9 @@ func (p *preflight) catchUp(ctx context.Context) (objectlog.End, error) {
 func (p *preflight) uploadAndSeal(ctx context.Context, w *objectlog.Writer, end objectlog.End) error {
 	st := p.cfg.Store
 	if tail := st.Tail(); tail.Revision > end.Last.Revision {
+		if err := p.mayUpload(ctx, end); err != nil {
+			return err
+		}
 		p.log.Info("uploading local records beyond the object log", "event", "preflight_upload", "from", end.Last.Revision+1, "to", tail.Revision)
 		if err := p.upload(ctx, w, tail.Revision); err != nil {
 			return err
@@ -85,6 +88,20 @@ func (p *preflight) uploadAndSeal(ctx context.Context, w *objectlog.Writer, end 
 	st.SetLogged(chunk.First, chunk.Last)
 	p.log.Info("sealed the object log", "event", "preflight_sealed", "revision", seal.Revision, "epoch", p.cfg.Epoch)
 	return nil
+}
+
+// mayUpload refuses a copy that goes beyond the history that the cluster began with, before
+// any reign: nothing of this cluster can. It is of one that was restored to an earlier
+// point, under the same name, and what it has was to go.
+func (p *preflight) mayUpload(ctx context.Context, end objectlog.End) error {
+	if end.Chunk.Key != "" {
+		return nil // a reign has sealed the log
+	}
+	t, err := readTerms(ctx, p.cfg)
+	if err == nil && t.Origin > 0 && end.Last.Revision == t.Origin {
+		err = &BeyondOriginError{Origin: end.Last, Tail: p.cfg.Store.Tail()}
+	}
+	return err
 }
 
 func (p *preflight) upload(ctx context.Context, w *objectlog.Writer, to record.Revision) error {

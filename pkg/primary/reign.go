@@ -35,11 +35,18 @@ type Office interface {
 	StillPrimary(ctx context.Context) error
 	// SetCompaction records rev as the compaction revision, on the same condition.
 	SetCompaction(ctx context.Context, rev record.Revision) error
-	// Terms reads the durability rule and the compaction revision, on the same condition.
-	Terms(ctx context.Context) (registry.Durability, record.Revision, error)
+	// Terms reads on what terms the reign begins, on the same condition.
+	Terms(ctx context.Context) (Terms, error)
 	// SetDurability records d, on the same condition. An error wrapping
 	// registry.ErrUnknownOutcome says that it may be recorded, now or later.
 	SetDurability(ctx context.Context, d registry.Durability) error
+}
+
+// Terms are what a reign takes over from cluster.json.
+type Terms struct {
+	Durability registry.Durability
+	Compaction record.Revision // the compaction revision
+	Origin     record.Revision // of the snapshot that the cluster began with; 0: none
 }
 
 // Config is what a reign needs. Fields with a default have it in complete.
@@ -155,9 +162,8 @@ func Start(ctx context.Context, cfg Config) (*Reign, error) {
 
 func start(ctx context.Context, cfg Config) (*Reign, error) {
 	var (
-		writer    *objectlog.Writer
-		rule      registry.Durability
-		compacted record.Revision
+		writer *objectlog.Writer
+		terms  Terms
 	)
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -166,7 +172,7 @@ func start(ctx context.Context, cfg Config) (*Reign, error) {
 		return err
 	})
 	g.Go(func() (err error) {
-		rule, compacted, err = readTerms(gctx, cfg)
+		terms, err = readTerms(gctx, cfg)
 		return err
 	})
 	if err := g.Wait(); err != nil {
@@ -197,11 +203,11 @@ func start(ctx context.Context, cfg Config) (*Reign, error) {
 	}); err != nil {
 		return nil, err
 	}
-	if err := r.open(ctx, working, compacted); err != nil {
+	if err := r.open(ctx, working, terms.Compaction); err != nil {
 		r.feed.Close(err)
 		return nil, err
 	}
-	r.run(working, newCommitter(r, writer, r.feed, rule))
+	r.run(working, newCommitter(r, writer, r.feed, terms.Durability))
 	return r, nil
 }
 

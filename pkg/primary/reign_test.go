@@ -11,7 +11,9 @@ import (
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/objectstore/fault"
+	"github.com/netsy-io/netsy/pkg/objectstore/memstore"
 	"github.com/netsy-io/netsy/pkg/record"
+	"github.com/netsy-io/netsy/pkg/snapshot"
 )
 
 func TestFirstReign(t *testing.T) {
@@ -301,5 +303,45 @@ func TestLeaseExpiryIsARevisionedDelete(t *testing.T) {
 	log := m.w.logged()
 	if last := log[len(log)-1]; !last.Deleted || last.Revision != 3 {
 		t.Fatalf("%+v", last)
+	}
+}
+
+// TestBeyondTheOrigin: a copy that is older than the cluster's own beginning has nothing to
+// add to it, though it agrees as far as that goes.
+func TestBeyondTheOrigin(t *testing.T) {
+	for name, sealed := range map[string]bool{"no reign has begun": false, "a reign has sealed the log": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			old := w.machine("old")
+			old.mustStart()
+			for _, k := range []string{"a", "b", "c"} {
+				old.mustCreate(k, "v")
+			}
+			origin := old.st.Snapshot().Revision()
+			cfg := old.reign.cfg
+			draft, _, err := cfg.Snapshots.Merge(t.Context(), cfg.Log, snapshot.MergeOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer draft.Close()
+			old.mustCreate("to go", "v")
+			old.halt()
+			// A new bucket, with what the old one held before that.
+			mem := memstore.New(nil)
+			if _, err := snapshot.New(mem, snapshot.Options{}).Publish(t.Context(), draft, nil); err != nil {
+				t.Fatal(err)
+			}
+			w.bucket, w.origin = mem, origin
+			if sealed {
+				w.machine("new").mustStart()
+			}
+			old.net = fault.New(mem)
+			old.boot()
+			err = old.start(t.Context())
+			var beyond *BeyondOriginError
+			if errors.As(err, &beyond) == sealed || (err == nil) != sealed {
+				t.Fatal(err)
+			}
+		})
 	}
 }

@@ -33,6 +33,7 @@ type world struct {
 
 	mu         sync.Mutex
 	compaction record.Revision
+	origin     record.Revision
 	durability registry.Durability
 	history    []registry.Durability           // all that were recorded
 	onSwap     func(registry.Durability) error // an error: not recorded
@@ -139,10 +140,10 @@ func (d desk) StillPrimary(context.Context) error {
 	return nil
 }
 
-func (d desk) Terms(ctx context.Context) (rule registry.Durability, compacted record.Revision, err error) {
+func (d desk) Terms(ctx context.Context) (t Terms, err error) {
 	err = d.StillPrimary(ctx)
-	d.m.w.set(func() { rule, compacted = d.m.w.durability.Clone(), d.m.w.compaction })
-	return rule, compacted, err
+	d.m.w.set(func() { t = Terms{d.m.w.durability.Clone(), d.m.w.compaction, d.m.w.origin} })
+	return t, err
 }
 
 func (d desk) SetDurability(ctx context.Context, to registry.Durability) error {
