@@ -59,6 +59,10 @@ test-conformance: ## Run kube-apiserver's own storage suites against Netsy, and 
 test-kubernetes: ## Run a real kube-apiserver on Netsy, of one node and of three.
 	cd test/kubernetes && go test -count=1 -timeout 20m $(TESTFLAGS) ./...
 
+.PHONY: test-deploy
+test-deploy: ## Check the Helm chart, the container and the compose file.
+	cd test/deploy && go test -count=1 $(TESTFLAGS) ./...
+
 .PHONY: lint
 lint: ## go vet, staticcheck and gofmt, in every module.
 	@test -z "$$(gofmt -l cmd pkg test)" || { echo "gofmt is needed on:"; gofmt -l cmd pkg test; exit 1; }
@@ -96,3 +100,11 @@ bench: ## Measure Netsy beside etcd in one run (BENCHFLAGS="-clients 64 -duratio
 .PHONY: clean
 clean: ## Remove what was built and the local cluster's data.
 	rm -rf bin dist dev-data
+
+.PHONY: packages
+packages: ## Build the deb and the rpm into dist/ (ARCH=amd64; VERSION=1.2.3 for a release).
+	deploy/packages/build.sh dist
+
+.PHONY: test-packaging
+test-packaging: ## Check systemd units, packages and cloud-init examples (needs systemd-analyze).
+	cd test/packaging && go test -count=1 -timeout 20m $(TESTFLAGS) ./...
