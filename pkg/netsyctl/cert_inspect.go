@@ -34,7 +34,7 @@ valid now.
 			}
 			certs, err := readCertificates(name)
 			if err != nil {
-				return err
+				return &unjudgedError{err}
 			}
 			return inspect(c, name, certs)
 		},

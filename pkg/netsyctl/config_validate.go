@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -26,7 +27,11 @@ the file alone: nothing is connected to. For a node's environment as well, run n
 			if err != nil {
 				return err
 			}
-			_, err = config.Load(name)
+			b, err := os.ReadFile(name)
+			if err != nil {
+				return &unjudgedError{err}
+			}
+			_, err = config.Parse(name, b)
 			return showValidation(c, name, err)
 		},
 	}
@@ -43,7 +48,7 @@ type validation struct {
 func showValidation(c *cli.Context, name string, err error) error {
 	v := validation{File: name, Valid: err == nil, Problems: config.Problems{}}
 	if err != nil && !errors.As(err, &v.Problems) {
-		return err
+		return &unjudgedError{err}
 	}
 	shown := show(c, v, func(w io.Writer) {
 		for _, p := range v.Problems {

@@ -13,7 +13,7 @@ const (
 	exitUnjudged = 2 // wrong use, nothing was done; of what judges: it couldn't be read to the end
 )
 
-// unjudgedError: a verification came to no end.
+// unjudgedError: what was to be judged couldn't be read to the end.
 type unjudgedError struct{ err error }
 
 func (e *unjudgedError) Error() string { return e.err.Error() }

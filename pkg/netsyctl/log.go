@@ -50,11 +50,11 @@ another fault in what is listed, after having shown all. netsyctl verify looks d
 			}
 			st, id, err := openSource(c)
 			if err != nil {
-				return err
+				return &unjudgedError{err}
 			}
 			l, err := readLog(c.Context, st, id, from, limit)
 			if err != nil {
-				return err
+				return &unjudgedError{err}
 			}
 			return l.show(c)
 		},
@@ -94,7 +94,6 @@ func readLog(ctx context.Context, st objectstore.Store, clusterID string, from r
 		newest = l.Snapshots[n-1]
 	}
 	if len(page.Objects) > limit { // the slot behind the page settles its last, and isn't shown
-		newest = 0
 		l.Next, _ = chunkRevision(page.Objects[limit].Key) // a foreign key comes last: it is shown, too
 	}
 	l.Slots = []shownSlot{}

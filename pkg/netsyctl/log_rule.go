@@ -43,7 +43,7 @@ func settled(s *shownSlot, next record.Revision) bool {
 // chainOf puts what is missing between the slots, and says what is wrong with them. The
 // slots ascend; the last revision of each chunk is set where it had to be read. begin is the
 // first revision that is looked at, freed the one up to which slots may have been freed,
-// and newest that of the newest snapshot, or 0 if more slots follow. It is pure.
+// and newest that of the newest snapshot. It is pure.
 func chainOf(slots []shownSlot, begin, freed, newest record.Revision) (out []shownSlot) {
 	next, header := begin, record.Epoch(0)
 	sure := begin <= freed+1 // whether a slot must begin at next

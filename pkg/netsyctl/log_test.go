@@ -70,6 +70,11 @@ func TestLog(t *testing.T) {
 			t.Errorf("limit %d: %s", limit, got)
 		}
 	}
+	// A page may begin within a chunk: what is before it isn't known, and isn't missing.
+	l = shownLog{}
+	if err := splitJSON(t, &l, "log", "--dir", k.dir, "-o", "json", "--from", "10"); err != nil || kinds(l.Slots) != "chunk 12-12, chunk 13-15, chunk 16-17" {
+		t.Errorf("%v: %s", err, kinds(l.Slots))
+	}
 	for _, args := range [][]string{{"--from", "0"}, {"--limit", "0"}, {"--limit", "1000"}, {"more"}} {
 		if _, err := split(t, append([]string{"log", "--dir", k.dir}, args...)...); ExitStatus(err) != exitUnjudged {
 			t.Errorf("%v: %v", args, err)
@@ -96,6 +101,7 @@ func TestLogOfDamage(t *testing.T) {
 		"an overlap":         {func(k *kept) { k.write(objectlog.ChunkKey(14), k.bed.Get(objectlog.ChunkKey(16))) }, head + "chunk 8-8, chunk 9-11, chunk 12-12, chunk 13-15, chunk 14-15!, chunk 16-17"},
 		"a tombstone":        {func(k *kept) { k.write(objectlog.ChunkKey(12), tombstoneOf(t, k.bed.Get(objectlog.ChunkKey(12)))) }, head + "chunk 8-8, chunk 9-11, tombstone 12-0!, chunk 13-15, chunk 16-17"},
 		"a snapshot too far": {func(k *kept) { k.write(objectlog.SnapshotKey(20), nil) }, "tombstone 1-0, freed 2-7, chunk 8-8, chunk 9-11, chunk 12-12, chunk 13-15, chunk 16-17, gap 18-20!"},
+		"a misplaced last":   {func(k *kept) { k.write(objectlog.ChunkKey(18), k.bed.Get(objectlog.ChunkKey(16))) }, head + "chunk 8-8, chunk 9-11, chunk 12-12, chunk 13-15, chunk 16-17, damaged 18-0!"},
 		"one snapshot":       {func(k *kept) { k.remove(objectlog.SnapshotKey(7)) }, "tombstone 1-0!, chunk 8-8, chunk 9-11, chunk 12-12, chunk 13-15, chunk 16-17"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -196,5 +202,11 @@ func TestChainOfFaults(t *testing.T) {
 		if got := kinds(chainOf(slots, 1, 0, 0)); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
+	}
+	if got := kinds(chainOf([]shownSlot{chunk(5, 6, 1)}, 1, 2, 0)); got != "freed 1-2, gap 3-4!, chunk 5-6" {
+		t.Error(got)
+	}
+	if got := chainOf(nil, 1, 12, 12); len(got) != 0 { // the snapshot that a cluster begins with
+		t.Errorf("%+v", got)
 	}
 }

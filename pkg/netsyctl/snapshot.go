@@ -63,11 +63,11 @@ func snapshotListCommand() *cli.Command {
 			}
 			st, _, err := openSource(c)
 			if err != nil {
-				return err
+				return &unjudgedError{err}
 			}
 			list, err := listSnapshots(c.Context, st)
 			if err != nil {
-				return err
+				return &unjudgedError{err}
 			}
 			return list.show(c)
 		},
@@ -232,11 +232,11 @@ netsyctl verify checks as well. Fails if one is damaged, after having shown all.
 			}
 			st, _, err := openSource(c)
 			if err != nil {
-				return err
+				return &unjudgedError{err}
 			}
 			list, err := verifySnapshots(c.Context, st, only, &progress{w: c.App.ErrWriter})
 			if err != nil {
-				return err
+				return &unjudgedError{err}
 			}
 			return list.show(c)
 		},
