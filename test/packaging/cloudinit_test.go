@@ -135,7 +135,11 @@ func TestCloudConfigContent(t *testing.T) {
 	for _, name := range []string{"aws-auto-scaling-group.yaml", "gcp-instance-group.yaml"} {
 		root, c := machine(t), examples(t)[name]
 		for _, f := range c.WriteFiles {
-			write(t, root+f.Path, f.Content, 0o755)
+			mode := os.FileMode(0o644)
+			if f.Permissions == "0755" {
+				mode = 0o755
+			}
+			write(t, root+f.Path, f.Content, mode)
 		}
 		for _, u := range []string{"netsy-certificate.service", "netsy-certificate.timer"} {
 			if out := output(t, "systemd-analyze", "--root="+root, "verify", "--man=no", u); strings.Contains(out, "netsy-") {

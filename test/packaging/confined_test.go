@@ -4,6 +4,7 @@ package packaging
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -32,7 +33,22 @@ func newSite(t *testing.T) *site {
 	write(t, s.config, fmt.Sprintf(`{"cluster_id": "prod", "storage": {"provider": "file", "bucket_name": %q}}`, bucket), 0o644)
 	issue(t, s.ca, identity.RolePeer, "node-1", s.tls, "node")
 	issue(t, s.ca, identity.RoleElector, "elector-1", s.tls, "elector")
+	giveAway(t, dir)
 	return s
+}
+
+// giveAway makes everything nobody's, if the tests are root's: see becomeNobody.
+func giveAway(t *testing.T, dir string) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		return
+	}
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		return errors.Join(err, os.Chown(path, nobody, nobody))
+	})
+	if err := errors.Join(err, os.Chmod(filepath.Dir(dir), 0o755)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // start runs a unit's program, confined as the unit says.

@@ -3,6 +3,7 @@
 package packaging
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,7 +33,7 @@ func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "netsy-packages-")
 	if err == nil {
 		defer os.RemoveAll(dir)
-		err = build(dir)
+		err = errors.Join(os.Chmod(dir, 0o755), build(dir)) // some programs run as another user
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "building the packages under test:", err)

@@ -126,7 +126,7 @@ func TestProgramsAreStatic(t *testing.T) {
 		if out := output(t, "readelf", "-lW", built.root+path); strings.Contains(out, "INTERP") {
 			t.Errorf("%s is linked dynamically", path)
 		}
-		output(t, built.root+path, "--version")
+		output(t, built.root+path, "--help")
 	}
 }
 
@@ -136,6 +136,7 @@ func TestScripts(t *testing.T) {
 	const stop = "systemctl disable --now netsy-compactor.timer netsy-compactor.service netsy-elector.service netsy-node.service"
 	prepare := []string{"systemd-sysusers netsy.conf", "systemd-tmpfiles --create netsy.conf", "systemctl daemon-reload"}
 	reload := []string{"systemctl daemon-reload"}
+	all := packages(t)
 	for _, c := range []struct {
 		format, script, arg string
 		calls               []string
@@ -152,7 +153,7 @@ func TestScripts(t *testing.T) {
 		{"rpm", "prerm", "0", []string{stop}},
 		{"rpm", "postrm", "0", reload},
 	} {
-		p := packages(t)[c.format]
+		p := all[c.format]
 		if got := scriptCalls(t, p.scripts[c.script], c.arg); !slices.Equal(got, c.calls) {
 			t.Errorf("%s %s %s calls %q, want %q", c.format, c.script, c.arg, got, c.calls)
 		}
