@@ -17,6 +17,7 @@ type codec[T any] struct {
 	limits string // for people: what is allowed
 	parse  func(hujson.Literal) (T, error)
 	show   func(T) string // as JSON
+	schema map[string]any // JSON Schema: it accepts all that parse does, and refuses what it can
 }
 
 func textOf(l hujson.Literal) (string, bool) { return l.String(), l.Kind() == '"' }
@@ -24,7 +25,7 @@ func textOf(l hujson.Literal) (string, bool) { return l.String(), l.Kind() == '"
 // text is a string that must pass the checks, in order.
 func text(limits string, checks ...func(string) error) codec[string] {
 	return codec[string]{
-		kind: "string", limits: limits, show: strconv.Quote,
+		kind: "string", limits: limits, show: strconv.Quote, schema: map[string]any{"type": "string"},
 		parse: func(l hujson.Literal) (string, error) {
 			s, ok := textOf(l)
 			if !ok {
@@ -46,18 +47,20 @@ func oneOf(values ...string) codec[string] {
 		quoted[i] = strconv.Quote(v)
 	}
 	limits := strings.Join(quoted, ", ")
-	return text(limits, func(s string) error {
+	c := text(limits, func(s string) error {
 		if slices.Contains(values, s) {
 			return nil
 		}
 		return fmt.Errorf("must be one of %s (got %q)%s", limits, s, hint(s, values))
 	})
+	c.schema["enum"] = values
+	return c
 }
 
 func integer(low, high int) codec[int] {
 	limits := fmt.Sprintf("%d to %d", low, high)
 	return codec[int]{
-		kind: "integer", limits: limits, show: strconv.Itoa,
+		kind: "integer", limits: limits, show: strconv.Itoa, schema: map[string]any{"type": "integer", "minimum": low, "maximum": high},
 		parse: func(l hujson.Literal) (int, error) {
 			if l.Kind() != '0' {
 				return 0, fmt.Errorf("must be a number without quotes, %s (got %s)", limits, string(l))
@@ -74,6 +77,10 @@ func integer(low, high int) codec[int] {
 	}
 }
 
+// durationPattern is what time.ParseDuration takes, without a sign or with one; ranges are beyond
+// a pattern.
+const durationPattern = `^[-+]?(0|((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$`
+
 // duration is a Go duration string. With zero, "0" is allowed besides the range.
 func duration(low, high time.Duration, zero bool) codec[time.Duration] {
 	limits := fmt.Sprintf("%s to %s", showDuration(low), showDuration(high))
@@ -81,7 +88,7 @@ func duration(low, high time.Duration, zero bool) codec[time.Duration] {
 		limits += `, or "0" for never`
 	}
 	return codec[time.Duration]{
-		kind: "duration", limits: limits,
+		kind: "duration", limits: limits, schema: map[string]any{"type": "string", "pattern": durationPattern},
 		show: func(d time.Duration) string { return strconv.Quote(showDuration(d)) },
 		parse: func(l hujson.Literal) (time.Duration, error) {
 			s, ok := textOf(l)
@@ -117,7 +124,7 @@ func showDuration(d time.Duration) string {
 
 func boolean() codec[bool] {
 	return codec[bool]{
-		kind: "boolean", limits: "true, false", show: strconv.FormatBool,
+		kind: "boolean", limits: "true, false", show: strconv.FormatBool, schema: map[string]any{"type": "boolean"},
 		parse: func(l hujson.Literal) (bool, error) {
 			switch l.Kind() {
 			case 't', 'f':

@@ -10,6 +10,7 @@ type field struct {
 	def      string // as JSON
 	doc      string
 	required bool
+	schema   map[string]any // of the value
 
 	reset func(*Cluster)
 	set   func(*Cluster, hujson.Literal) error
@@ -19,7 +20,7 @@ type field struct {
 // optional makes a field with a default.
 func optional[T any](path string, at func(*Cluster) *T, def T, c codec[T], doc string) field {
 	return field{
-		path: path, kind: c.kind, limits: c.limits, def: c.show(def), doc: doc,
+		path: path, kind: c.kind, limits: c.limits, def: c.show(def), doc: doc, schema: c.schema,
 		reset: func(x *Cluster) { *at(x) = def },
 		show:  func(x *Cluster) string { return c.show(*at(x)) },
 		set: func(x *Cluster, l hujson.Literal) error {

@@ -16,6 +16,7 @@ environment or flags.
 			configValidateCommand(),
 			configExplainCommand(),
 			configSampleCommand(),
+			configSchemaCommand(),
 		},
 	}
 }

@@ -51,3 +51,13 @@ func TestConfigExplain(t *testing.T) {
 		}
 	}
 }
+
+func TestConfigSchema(t *testing.T) {
+	var s struct {
+		Schema   string   `json:"$schema"`
+		Required []string `json:"required"`
+	}
+	if err := json.Unmarshal([]byte(mustRun(t, "config", "schema")), &s); err != nil || !strings.HasPrefix(s.Schema, "https://json-schema.org/") || strings.Join(s.Required, " ") != "cluster_id storage" {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
