@@ -130,6 +130,37 @@ func TestProgramsAreStatic(t *testing.T) {
 	}
 }
 
+// dpkg itself takes the deb, and knows what is the user's to change.
+func TestDpkgUnpacks(t *testing.T) {
+	needs(t, "dpkg")
+	if os.Getuid() != 0 {
+		t.Skip("SKIPPED, NOTHING CHECKED: dpkg wants root")
+	}
+	root := t.TempDir()
+	for _, f := range []string{"status", "available", "info/format", "updates/.d", "triggers/.d"} {
+		content := ""
+		if f == "info/format" {
+			content = "1\n"
+		}
+		write(t, root+"/var/lib/dpkg/"+f, content, 0o644)
+	}
+	for _, f := range []string{"updates/.d", "triggers/.d"} {
+		if err := os.Remove(root + "/var/lib/dpkg/" + f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	output(t, "dpkg", "--root="+root, "--force-depends", "--unpack", built.deb)
+	status, err := os.ReadFile(root + "/var/lib/dpkg/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, w := range want {
+		if got := strings.Contains(string(status), "\n "+path+" newconffile"); got != w.config {
+			t.Errorf("dpkg takes %s for a conffile: %v, want %v", path, got, w.config)
+		}
+	}
+}
+
 // Packages start nothing and enable nothing, and stop what they remove; an upgrade touches
 // no process. The scripts run as they are, with programs that only take notes.
 func TestScripts(t *testing.T) {

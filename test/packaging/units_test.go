@@ -3,6 +3,7 @@
 package packaging
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -84,12 +86,38 @@ func TestUserAndDirectories(t *testing.T) {
 	if err != nil || !strings.Contains(string(passwd), ":/var/lib/netsy:/usr/sbin/nologin") || !strings.HasPrefix(string(passwd), "netsy:") {
 		t.Errorf("users: %s (%v)", passwd, err)
 	}
+	gid := groupOf(t, root, "netsy")
+	for _, path := range []string{"/etc/netsy/tls", "/etc/netsy/tls/node.key"} {
+		var st syscall.Stat_t
+		if err := syscall.Stat(root+path, &st); err != nil || int(st.Gid) != gid || st.Uid != 0 {
+			t.Errorf("%s is %d:%d's (%v), want 0:%d", path, st.Uid, st.Gid, err, gid)
+		}
+	}
 	for path, mode := range map[string]os.FileMode{"/etc/netsy": 0o755, "/etc/netsy/tls": 0o750, "/etc/netsy/tls/node.key": 0o640} {
 		i, err := os.Stat(root + path)
 		if err != nil || i.Mode().Perm() != mode {
 			t.Errorf("%s: %v (%v), want %o", path, i.Mode(), err, mode)
 		}
 	}
+}
+
+func groupOf(t *testing.T, root, name string) int {
+	t.Helper()
+	b, err := os.ReadFile(root + "/etc/group")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Split(strings.TrimSpace(line), ":"); len(f) == 4 && f[0] == name {
+			gid, err := strconv.Atoi(f[2])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return gid
+		}
+	}
+	t.Fatalf("no group %s", name)
+	return 0
 }
 
 // A node bounds its own stop; systemd must not cut it short. The bounds are read from the
@@ -104,6 +132,10 @@ func TestStopIsNotCutShort(t *testing.T) {
 	seconds, err := strconv.Atoi(u.one("Service", "TimeoutStopSec"))
 	if limit := time.Duration(seconds) * time.Second; err != nil || limit < 2*own {
 		t.Errorf("TimeoutStopSec is %v (%v), want at least twice %v", limit, err, own)
+	}
+	guide, err := os.ReadFile("../../docs/vms.md")
+	if err != nil || !strings.Contains(string(guide), fmt.Sprintf("%d s in all", own/time.Second)) || !strings.Contains(string(guide), fmt.Sprintf("systemd waits %d s", seconds)) {
+		t.Errorf("docs/vms.md tells of other bounds (%v)", err)
 	}
 	for _, name := range services {
 		u := unit(t, name)
