@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"go.uber.org/goleak"
 )
 
 // asNetsyctl makes the test's own binary the program.
@@ -26,7 +28,7 @@ func TestMain(m *testing.M) {
 		os.Unsetenv(name)
 	}
 	os.Setenv("NETSY_CONTEXTS", os.DevNull+".none")
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // bash itself completes command lines with the script.

@@ -108,12 +108,15 @@ func (f *contextFile) write() error {
 	return err
 }
 
-// chosen is the cluster that a command is about: --context, then --config, then the current
-// context. Files of --tls-* go before the context's. It is empty if nothing names one.
+// chosen is the cluster that a command is about: of --context or --config, else of
+// NETSY_CONTEXT, else of NETSY_CONFIG, else of the current context. Files of --tls-* go before the context's. It is empty if nothing names one.
 func chosen(c *cli.Context) (contextOfFiles, error) {
 	name, config := c.String("context"), c.String("config")
 	if name != "" && config != "" && config != os.Getenv("NETSY_CONFIG") {
-		return contextOfFiles{}, wrongUse("--config and --context both name a cluster: give one")
+		if name != os.Getenv("NETSY_CONTEXT") {
+			return contextOfFiles{}, wrongUse("--config and --context both name a cluster: give one")
+		}
+		name = "" // a flag goes before a variable
 	}
 	x := contextOfFiles{Config: config}
 	if name != "" || config == "" {
@@ -165,8 +168,8 @@ func contextCommand() *cli.Command {
     }
   }
 
-Relative paths are relative to that file. A command is about the cluster of --context (or
-NETSY_CONTEXT), else of --config (or NETSY_CONFIG), else of the current context.
+Relative paths are relative to that file. A command is about the cluster of --context or --config, else
+of NETSY_CONTEXT, else of NETSY_CONFIG, else of the current context.
 
   netsyctl context list
   netsyctl context use prod`,

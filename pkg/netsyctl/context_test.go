@@ -62,6 +62,11 @@ func TestContexts(t *testing.T) {
 	if !isB(list()) {
 		t.Error("NETSY_CONTEXT goes before NETSY_CONFIG")
 	}
+	t.Setenv("NETSY_CONFIG", b.config)
+	if !isA(list("--config", a.config)) || !isA(list("--context", "a")) || !isA(list("--dir", a.dir)) {
+		t.Error("a flag goes before the variables")
+	}
+	os.Unsetenv("NETSY_CONFIG")
 	os.Unsetenv("NETSY_CONTEXT")
 	for says, args := range map[string][]string{
 		`no context "x"`: {"--context", "x"}, "names no cluster file": {"--context", "none"},

@@ -19,9 +19,9 @@ here. Flags go before arguments.
 
 ## Which cluster
 
-In this order: ` + "`--context`" + ` (or ` + "`NETSY_CONTEXT`" + `), a name in ` + "`~/.config/netsy/contexts.json`" + `; ` + "`--config`" + ` (or ` + "`NETSY_CONFIG`" + `), a
-[cluster file](configuration.md); else the current context (` + "`netsyctl context use`" + `). Both flags at once are a mistake. ` + "`--dir`" + `, where a
-command has it, names a directory that is the bucket, or a copy of one, and goes before all of them.
+That of ` + "`--config`, a [cluster file](configuration.md), or of `--context`, a name in `~/.config/netsy/contexts.json`" + `; without either, of
+` + "`NETSY_CONTEXT`, else of `NETSY_CONFIG`, else of the current context (`netsyctl context use`). `--dir`" + `, where a command has it, names a
+directory that is the bucket, or a copy of one. Two of the three flags at once are a mistake.
 
 ## Output
 
