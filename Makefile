@@ -60,7 +60,7 @@ test-kubernetes: ## Run a real kube-apiserver on Netsy, of one node and of three
 	cd test/kubernetes && go test -count=1 -timeout 20m $(TESTFLAGS) ./...
 
 .PHONY: test-deploy
-test-deploy: ## Check the Helm chart, the container and the compose file.
+test-deploy: ## Check the Helm chart (also by a real kube-apiserver), the container and the compose file.
 	cd test/deploy && go test -count=1 $(TESTFLAGS) ./...
 
 .PHONY: lint
