@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/netsy-io/netsy/pkg/datafile"
 	"github.com/netsy-io/netsy/pkg/lease"
@@ -45,9 +46,9 @@ func Export(ctx context.Context, path string, src Source, o ExportOptions) (s Ex
 		}
 		return s, fmt.Errorf("etcdsnap: %s: %w", path, err)
 	}
-	part := path + ".part"
-	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) { // of an export that was cut short
-		return s, fmt.Errorf("etcdsnap: %w", err)
+	part, err := partOf(path)
+	if err != nil {
+		return s, err
 	}
 	defer func() {
 		if err != nil {
@@ -66,6 +67,18 @@ func Export(ctx context.Context, path string, src Source, o ExportOptions) (s Ex
 		return s, err
 	}
 	return e.summary, nil
+}
+
+// partOf makes an empty file beside path, of a name that no other export has.
+func partOf(path string) (string, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-")
+	if err != nil {
+		return "", fmt.Errorf("etcdsnap: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return "", fmt.Errorf("etcdsnap: %w", err)
+	}
+	return f.Name(), nil
 }
 
 func ignoreMissing(err error) error {

@@ -125,7 +125,7 @@ func TestExportLeavesFilesAlone(t *testing.T) {
 		t.Errorf("%v is left, %v", left, err)
 	}
 	check(t, os.WriteFile(path, []byte("mine"), 0o600))
-	check(t, os.WriteFile(path+".part", []byte("cut short"), 0o600))
+	check(t, os.WriteFile(path+".part", []byte("another's"), 0o600))
 	if _, err := Export(t.Context(), path, &slice{}, ExportOptions{}); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("got %v", err)
 	}
@@ -136,6 +136,40 @@ func TestExportLeavesFilesAlone(t *testing.T) {
 	if _, err := Export(t.Context(), path, &slice{}, ExportOptions{}); err != nil {
 		t.Error(err)
 	}
+	if b, err := os.ReadFile(path + ".part"); err != nil || string(b) != "another's" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// TestTwoExportsAtOnce: the first to end has its own file, whole; the other is refused.
+func TestTwoExportsAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out.db")
+	second := &nested{fn: func() error {
+		_, err := Export(t.Context(), path, &slice{}, ExportOptions{})
+		return err
+	}}
+	if _, err := Export(t.Context(), path, second, ExportOptions{}); !errors.Is(err, fs.ErrExist) || second.err != nil {
+		t.Fatalf("first %v, second %v", second.err, err)
+	}
+	if f, err := Open(t.Context(), path, OpenOptions{}); err != nil {
+		t.Error(err)
+	} else {
+		f.Close()
+	}
+}
+
+// nested is a Source during which something else is done.
+type nested struct {
+	slice
+	fn  func() error
+	err error
+}
+
+func (n *nested) Next() (record.Record, error) {
+	if n.fn != nil {
+		n.err, n.fn = n.fn(), nil
+	}
+	return n.slice.Next()
 }
 
 func TestExportRefusesEncryptedValues(t *testing.T) {

@@ -103,7 +103,10 @@ func seal(ctx context.Context, part, path string) (size int64, err error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return 0, fmt.Errorf("etcdsnap: %s: %w", part, err)
 	}
-	if err := os.Rename(part, path); err != nil {
+	if err := os.Link(part, path); err != nil { // unlike a rename, it replaces nothing
+		return 0, fmt.Errorf("etcdsnap: %w", err)
+	}
+	if err := os.Remove(part); err != nil {
 		return 0, fmt.Errorf("etcdsnap: %w", err)
 	}
 	return size, syncDir(filepath.Dir(path))

@@ -3,6 +3,7 @@ package loading
 import (
 	"bytes"
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,12 +16,12 @@ import (
 // countdown ends at the n-th look at it, wherever that is.
 type countdown struct {
 	context.Context
-	end func()
-	n   int
+	end  func()
+	left atomic.Int64
 }
 
 func (c *countdown) Err() error {
-	if c.n--; c.n == 0 {
+	if c.left.Add(-1) == 0 {
 		c.end()
 	}
 	return c.Context.Err()
@@ -30,16 +31,17 @@ func (c *countdown) Err() error {
 // while it is being committed, is no obstacle to the next.
 func TestInterruptedAnywhere(t *testing.T) {
 	cut := 0
-	for n := 1; ; n++ {
+	for n := int64(1); ; n++ {
 		w := newWorld(t)
 		w.write(1, 10, 10)
 		w.snapshot(20, 15)
 		ctx, cancel := context.WithCancel(t.Context())
-		c := &countdown{ctx, cancel, n}
+		c := &countdown{Context: ctx, end: cancel}
+		c.left.Store(n)
 		_, err := CatchUp(c, w.config())
 		cancel()
 		w.catchUp()
-		if c.n > 0 {
+		if c.left.Load() > 0 {
 			break // it was through before
 		}
 		if err != nil {

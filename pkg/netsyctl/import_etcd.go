@@ -159,6 +159,9 @@ func (im *etcdImport) publish(ctx context.Context, f *etcdsnap.File, plan etcdsn
 	if err != nil {
 		return result, err
 	}
+	if there, err := im.lonely(ctx); err != nil || there != 0 && there != info.Last.Revision { // converting took its time
+		return result, errors.Join(fmt.Errorf("something else began to write into %s meanwhile: stop it, empty this place, and import again", im.store), err)
+	}
 	im.step("writing %s, %d bytes, and reading it back", info.Key, info.Size)
 	st := snapshot.New(im.store, snapshot.Options{})
 	created, err := st.Publish(ctx, d, func(p snapshot.Progress) { im.at("bytes ("+p.Phase+")", p.Bytes, p.OfBytes) })

@@ -144,6 +144,9 @@ func restoreInto(c *cli.Context) (p place, err error) {
 			return p, err
 		}
 	case c.String("into-dir") != "":
+		if _, err := os.Lstat(c.String("into-dir")); c.Bool("dry-run") && errors.Is(err, fs.ErrNotExist) {
+			return p, nil // opening it would make it
+		}
 		st, err := open.Open(c.Context, open.Config{Provider: open.ProviderFile, Bucket: c.String("into-dir")})
 		if err != nil {
 			return p, err
@@ -156,8 +159,8 @@ func restoreInto(c *cli.Context) (p place, err error) {
 		}
 		p.bucket = &bucket{clusterID: id, store: st}
 	}
-	if c.Bool("dry-run") {
-		return p, p.empty(c.Context)
+	if c.Bool("dry-run") { // the place is looked at, and that is all
+		return place{}, p.empty(c.Context)
 	}
 	return p, nil
 }
@@ -201,6 +204,9 @@ func (r *restoring) run(ctx context.Context) (result restoreResult, err error) {
 func (r *restoring) publish(ctx context.Context, d *snapshot.Draft, info snapshot.Info) error {
 	into := r.into.bucket
 	if err := into.probe(ctx); err != nil {
+		return err
+	}
+	if err := r.into.empty(ctx); err != nil { // reading took its time
 		return err
 	}
 	r.step("writing %s into %s, %d bytes, and reading it back", info.Key, into.store, info.Size)

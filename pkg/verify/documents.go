@@ -209,8 +209,12 @@ func judgeEpochs(r *Report, c *registry.Cluster, highest record.Epoch) {
 // judgeRevisions holds the numbers of cluster.json against how far the log goes.
 func judgeRevisions(r *Report, c *registry.Cluster, b *bucket.Contents, end record.Revision) {
 	if c.CompactionRevision > end {
-		r.add(Finding{Error, KindDocument, registry.ClusterKey, fmt.Sprintf("says that history is compacted up to revision %d, but the log ends at %d", c.CompactionRevision, end),
-			"the end of the log is missing: see the other findings, and look for lifecycle rules on the bucket"})
+		f := Finding{Error, KindDocument, registry.ClusterKey, fmt.Sprintf("says that history is compacted up to revision %d, but the log ends at %d", c.CompactionRevision, end),
+			"the end of the log is missing: see the other findings, and look for lifecycle rules on the bucket"}
+		if c.Durability.Mode == registry.ModeQuorum { // the nodes have what is between
+			f.Severity, f.Next = Note, "the rest of the log is on the nodes, and comes within replication.chunk_buffer.threshold_age_minutes"
+		}
+		r.add(f)
 	}
 	if c.Origin == 0 {
 		return

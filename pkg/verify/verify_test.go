@@ -123,6 +123,13 @@ func TestSoundBeginnings(t *testing.T) {
 			b.Snapshot(1, 3)
 			b.Documents("demo", 1, 0)
 		},
+		"compacted beyond the log, while receipts acknowledge": func(b *bed) {
+			b.Seal(1)
+			b.Write("a", "a")
+			b.Flush()
+			b.Documents("demo", 1, 9)
+			b.Put("cluster.json", bytes.Replace(b.Get("cluster.json"), []byte("object-storage"), []byte("quorum"), 1))
+		},
 		"a late compactor with an older compaction revision": func(b *bed) { *b = *longBed(t); b.Snapshot(3, 15); b.Snapshot(2, 17) },
 	} {
 		t.Run(name, func(t *testing.T) {
