@@ -93,6 +93,10 @@ simulate: ## Simulate clusters under faults, seed by seed (SIMFLAGS="-seed 1 -bu
 simulate-mutations: ## Take safety rules out of the product one by one, and see the simulation notice.
 	go test ./test/simulation -run '^TestMutations$$' -count=1 -timeout 0 -v -args -mutations $(or $(MUTATIONS),.)
 
+.PHONY: model
+model: ## Check the model of the protocol: a minute of it (test/model/README.md has the rest).
+	test/model/run.sh quick
+
 .PHONY: bench
 bench: ## Measure Netsy beside etcd in one run (BENCHFLAGS="-clients 64 -duration 5s").
 	cd test/bench && go run . $(BENCHFLAGS)

@@ -1,0 +1,3 @@
+module github.com/netsy-io/netsy/test/model
+
+go 1.26.0
