@@ -75,7 +75,7 @@ func (n *Node) follow(ctx context.Context, l leadership, address string) error {
 	}
 	defer closer.Close()
 	log := n.log.With("epoch", l.epoch, "primary", l.primary)
-	loading := backoff{least: followRetry, most: loadRetryMost}
+	unloaded := backoff{least: followRetry, most: loadRetryMost}
 	if n.mvcc.Tail().Revision == 0 { // nobody has to send what is in object storage anyway
 		if fatal := n.followFailed(n.catchUp(ctx)); fatal != nil {
 			return fatal
@@ -102,9 +102,9 @@ func (n *Node) follow(ctx context.Context, l leadership, address string) error {
 		case errors.Is(err, mvcc.ErrDisk):
 			pause = diskRetry
 		case errors.Is(err, errNotLoaded):
-			pause = loading.next()
+			pause = unloaded.next()
 		default:
-			loading.reset()
+			unloaded.reset()
 		}
 		if pauseFor(ctx, pause) != nil {
 			return nil
