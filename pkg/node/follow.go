@@ -115,7 +115,7 @@ func (n *Node) follow(ctx context.Context, l leadership, address string) error {
 
 // loadRetryMost bounds the pauses between attempts to load: each may read a whole
 // snapshot.
-const loadRetryMost = time.Minute
+const loadRetryMost = 15 * time.Second
 
 // errNotLoaded: the object log could not be loaded.
 var errNotLoaded = errors.New("node: the object log could not be loaded")
