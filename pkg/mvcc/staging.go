@@ -55,12 +55,12 @@ type staging struct {
 	one   driver.Stmt
 }
 
-func (s *Store) beginStaging(ctx context.Context) (st *staging, err error) {
+func (s *Store) beginStaging(ctx context.Context) (_ *staging, err error) {
 	path, err := filepath.Abs(filepath.Join(s.dir, dbName))
 	if err != nil {
 		return nil, fmt.Errorf("mvcc: data directory: %w", err)
 	}
-	st = &staging{s: s}
+	st := &staging{s: s}
 	if st.db, err = sql.Open("sqlite3", stagingDSN(path)); err != nil {
 		return nil, sqlError("open for loading", err)
 	}
