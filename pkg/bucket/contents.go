@@ -18,7 +18,6 @@ const (
 	CompactorLockKey = "leader/compactor.json"
 	BootstrapKey     = "bootstrap.netsy"
 	probePrefix      = "probe/" // scratch keys of a process that is just starting
-	chunkPrefix      = "chunks/"
 )
 
 // File is a chunk or a snapshot as a listing shows it. Nothing says yet that it is sound.
@@ -90,8 +89,8 @@ func (c *Contents) add(o objectstore.Info) {
 			c.Snapshots = append(c.Snapshots, File{rev, o})
 			return
 		}
-	case strings.HasPrefix(o.Key, chunkPrefix):
-		if rev, ok := parseChunkKey(o.Key); ok {
+	case strings.HasPrefix(o.Key, objectlog.ChunkPrefix):
+		if rev, err := objectlog.ParseChunkKey(o.Key); err == nil {
 			c.Chunks = append(c.Chunks, File{rev, o})
 			return
 		}
@@ -104,13 +103,6 @@ func (c *Contents) add(o objectstore.Info) {
 		return
 	}
 	c.Foreign = append(c.Foreign, o)
-}
-
-// parseChunkKey is the inverse of objectlog.ChunkKey.
-func parseChunkKey(key string) (record.Revision, bool) {
-	digits := strings.TrimSuffix(strings.TrimPrefix(key, chunkPrefix), ".netsy")
-	rev, err := record.ParseRevisionKey(digits)
-	return rev, err == nil && rev > 0 && objectlog.ChunkKey(rev) == key
 }
 
 // quietly is told of attempts that will be followed by another.

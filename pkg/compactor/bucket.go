@@ -23,7 +23,7 @@ func retrying(ctx context.Context, fn func() error) error {
 
 func (b bucket) page(ctx context.Context, after string) (p objectstore.Page, err error) {
 	err = retrying(ctx, func() error {
-		p, err = b.store.List(ctx, chunkPrefix, after, 0)
+		p, err = b.store.List(ctx, objectlog.ChunkPrefix, after, 0)
 		return err
 	})
 	return p, err
@@ -40,7 +40,7 @@ func (b bucket) slots(ctx context.Context, upTo record.Revision, fn func([]slot)
 		}
 		batch := held
 		for _, o := range p.Objects {
-			first, err := parseChunkKey(o.Key)
+			first, err := objectlog.ParseChunkKey(o.Key)
 			if err != nil {
 				return err
 			}
@@ -85,7 +85,7 @@ func (b bucket) tail(ctx context.Context, after record.Revision) (t tail, err er
 			if t.chunks++; t.chunks == 1 {
 				t.first = o
 			}
-			if t.last.first, err = parseChunkKey(o.Key); err != nil {
+			if t.last.first, err = objectlog.ParseChunkKey(o.Key); err != nil {
 				return tail{}, err
 			}
 			t.last.info, startAfter = o, o.Key

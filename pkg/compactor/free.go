@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/datafile"
+	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
 )
@@ -107,7 +108,7 @@ func (l *limits) freeSnapshots(list []judged) (steps []Step) {
 		}
 		kept := s.state != corrupt && usable <= max(l.keep, 2)
 		if s.Revision < l.second && !kept && l.old(s.Modified) {
-			steps = append(steps, Step{Action: DeleteSnapshot, Key: snapshotKey(s.Revision), Size: s.Size, Version: s.Version})
+			steps = append(steps, Step{Action: DeleteSnapshot, Key: objectlog.SnapshotKey(s.Revision), Size: s.Size, Version: s.Version})
 		}
 	}
 	slices.Reverse(steps)

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
 )
@@ -97,7 +98,7 @@ func (f *freeing) prove(ctx context.Context) error {
 		if s.state == unknown {
 			_, err := f.snapshots.Verify(ctx, s.Revision, f.progress("snapshot_verifying"))
 			if err != nil && !damage(err) {
-				return fmt.Errorf("verifying %q: %w", snapshotKey(s.Revision), err)
+				return fmt.Errorf("verifying %q: %w", objectlog.SnapshotKey(s.Revision), err)
 			}
 			s.state = f.learn(*s, err)
 		}

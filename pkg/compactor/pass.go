@@ -78,7 +78,7 @@ func (p *pass) learn(s judged, err error) state {
 	if err != nil {
 		k.state, k.err = corrupt, &CorruptError{s.Revision, err}
 		p.logger.Error("a snapshot is corrupt; it is left in place and the one before it is used", "event", "snapshot_corrupt",
-			"key", snapshotKey(s.Revision), "error", err)
+			"key", objectlog.SnapshotKey(s.Revision), "error", err)
 	}
 	p.known[s.Revision] = k
 	return k.state
@@ -146,7 +146,7 @@ func (p *pass) write(ctx context.Context, compaction record.Revision) error {
 	}
 	if n := len(list); n > 0 && list[n-1].state == corrupt && last.first <= list[n-1].Revision {
 		p.complain(list) // the log ends where the corrupt one does: its place is taken
-		p.problems = append(p.problems, fmt.Errorf("no snapshot can be written in the place of %q: one is due, and can be written as soon as the log goes on: any write does that", snapshotKey(list[n-1].Revision)))
+		p.problems = append(p.problems, fmt.Errorf("no snapshot can be written in the place of %q: one is due, and can be written as soon as the log goes on: any write does that", objectlog.SnapshotKey(list[n-1].Revision)))
 		return nil
 	}
 	return p.merge(ctx, list, compaction, reason)
@@ -191,7 +191,7 @@ func (p *pass) unmerged(list []judged, base judged, err error) error {
 	}
 	if errors.Is(err, objectlog.ErrSuperseded) && above >= 2 {
 		err = fmt.Errorf("%d snapshots above %q are corrupt, and the log behind it may have been freed because of them: nodes that are up to date hold the data; "+
-			"leave the bucket as it is, keep them running, and take a copy of it (docs/operations.md): %w", above, snapshotKey(base.Revision), err)
+			"leave the bucket as it is, keep them running, and take a copy of it (docs/operations.md): %w", above, objectlog.SnapshotKey(base.Revision), err)
 	}
 	return err
 }

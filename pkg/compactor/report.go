@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
@@ -83,7 +84,7 @@ type CorruptError struct {
 
 func (e *CorruptError) Error() string {
 	return fmt.Sprintf("compactor: snapshot %q is corrupt and was left in place; the one before it is used, and this one is deleted "+
-		"once two sound ones are above it. Don't delete it by hand: readers judge by it what may have been freed: %v", snapshotKey(e.Revision), e.Err)
+		"once two sound ones are above it. Don't delete it by hand: readers judge by it what may have been freed: %v", objectlog.SnapshotKey(e.Revision), e.Err)
 }
 
 func (e *CorruptError) Unwrap() error { return e.Err }

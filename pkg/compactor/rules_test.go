@@ -195,7 +195,7 @@ func TestFreeSnapshotsExhaustively(t *testing.T) {
 			var got []record.Revision
 			for _, s := range l.freeSnapshots(list) {
 				for _, j := range list {
-					if snapshotKey(j.Revision) == s.Key {
+					if objectlog.SnapshotKey(j.Revision) == s.Key {
 						got = append(got, j.Revision)
 					}
 				}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
@@ -23,7 +22,6 @@ const (
 	defaultSlots = 50
 	maxSlots     = 999 // with the one behind them they fit on a page of a listing
 	headerReads  = 16  // at a time
-	chunkPrefix  = "chunks/"
 )
 
 func logCommand() *cli.Command {
@@ -70,7 +68,7 @@ type shownLog struct {
 }
 
 func readLog(ctx context.Context, st objectstore.Store, clusterID string, from record.Revision, limit int) (*shownLog, error) {
-	page, err := st.List(ctx, chunkPrefix, objectlog.ChunkKey(from-1), limit+1)
+	page, err := st.List(ctx, objectlog.ChunkPrefix, objectlog.ChunkKey(from-1), limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +92,7 @@ func readLog(ctx context.Context, st objectstore.Store, clusterID string, from r
 		newest = l.Snapshots[n-1]
 	}
 	if len(page.Objects) > limit { // the slot behind the page settles its last, and isn't shown
-		l.Next, _ = chunkRevision(page.Objects[limit].Key) // a foreign key comes last: it is shown, too
+		l.Next, _ = objectlog.ParseChunkKey(page.Objects[limit].Key) // a foreign key comes last: it is shown, too
 	}
 	l.Slots = []shownSlot{}
 	for _, s := range chainOf(slots, from, freed, newest) {
@@ -178,9 +176,9 @@ func eachOf(ctx context.Context, n int, fn func(context.Context, int) error) err
 
 func readSlot(ctx context.Context, st objectstore.Store, o objectstore.Info) (*shownSlot, error) {
 	s := &shownSlot{Kind: slotForeign, Key: o.Key, Size: o.Size}
-	rev, ok := chunkRevision(o.Key)
-	if !ok {
-		s.Problem = "not a name of Netsy's: move it away from " + chunkPrefix
+	rev, err := objectlog.ParseChunkKey(o.Key)
+	if err != nil {
+		s.Problem = "not a name of Netsy's: move it away from " + objectlog.ChunkPrefix
 		return s, nil
 	}
 	s.First = rev
@@ -205,15 +203,6 @@ func readSlot(ctx context.Context, st objectstore.Store, o objectstore.Info) (*s
 		s.Created = &h.CreatedAt
 	}
 	return s, nil
-}
-
-// chunkRevision is the inverse of objectlog.ChunkKey.
-func chunkRevision(key string) (record.Revision, bool) {
-	rev, err := record.ParseRevisionKey(strings.TrimSuffix(strings.TrimPrefix(key, chunkPrefix), ".netsy"))
-	if err != nil || rev < 1 || objectlog.ChunkKey(rev) != key {
-		return 0, false
-	}
-	return rev, true
 }
 
 // readEnd reads a chunk to know its last revision.

@@ -57,10 +57,10 @@ func tryChain(t *testing.T, next record.Revision, last record.Epoch, first recor
 
 func TestParseKey(t *testing.T) {
 	for _, rev := range []record.Revision{1, 42, 1<<63 - 1} {
-		if got, err := parseKey(chunkPrefix, ChunkKey(rev)); got != rev || err != nil {
+		if got, err := parseKey(ChunkPrefix, ChunkKey(rev)); got != rev || err != nil {
 			t.Errorf("%d: %d, %v", rev, got, err)
 		}
-		if got, err := parseKey(snapshotPrefix, SnapshotKey(rev)); got != rev || err != nil {
+		if got, err := parseKey(SnapshotPrefix, SnapshotKey(rev)); got != rev || err != nil {
 			t.Errorf("%d: %d, %v", rev, got, err)
 		}
 	}
@@ -70,7 +70,7 @@ func TestParseKey(t *testing.T) {
 	for _, key := range []string{"", "chunks/", "chunks/42.netsy", "chunks/0000000000000000042", "chunks/0000000000000000042.netsy.bak",
 		"chunks/000000000000000004x.netsy", "chunks/+000000000000000042.netsy", "chunks/-000000000000000042.netsy",
 		"chunks/9999999999999999999.netsy", "chunks/0000000000000000000.netsy", "chunks/a/0000000000000000042.netsy", SnapshotKey(42)} {
-		if rev, err := parseKey(chunkPrefix, key); !errors.Is(err, ErrForeignKey) {
+		if rev, err := parseKey(ChunkPrefix, key); !errors.Is(err, ErrForeignKey) {
 			t.Errorf("%q: %d, %v", key, rev, err)
 		}
 	}
@@ -81,7 +81,7 @@ func FuzzParseKey(f *testing.F) {
 	f.Add(ChunkKey(1))
 	f.Add("chunks/00000000000000000001.netsy")
 	f.Fuzz(func(t *testing.T, key string) {
-		if rev, err := parseKey(chunkPrefix, key); err == nil && ChunkKey(rev) != key {
+		if rev, err := parseKey(ChunkPrefix, key); err == nil && ChunkKey(rev) != key {
 			t.Errorf("%q is taken for %d", key, rev)
 		}
 	})

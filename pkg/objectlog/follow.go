@@ -81,7 +81,7 @@ func (p *prefetch) run(ctx context.Context, page []slot, more bool, after record
 		if !more {
 			return nil
 		}
-		if page, more, err = p.log.listPage(ctx, chunkPrefix, after, 0, readAttempts); err != nil {
+		if page, more, err = p.log.listPage(ctx, ChunkPrefix, after, 0, readAttempts); err != nil {
 			return err
 		}
 	}

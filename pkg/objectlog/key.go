@@ -7,23 +7,25 @@ import (
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
+// What the keys of all chunks, and of all snapshots, begin with.
 const (
-	chunkPrefix    = "chunks/"
-	snapshotPrefix = "snapshots/"
-	suffix         = ".netsy"
+	ChunkPrefix    = "chunks/"
+	SnapshotPrefix = "snapshots/"
 )
 
+const suffix = ".netsy"
+
 // ChunkKey is the slot of the chunk whose first revision is first.
-func ChunkKey(first record.Revision) string { return chunkPrefix + first.Key() + suffix }
+func ChunkKey(first record.Revision) string { return ChunkPrefix + first.Key() + suffix }
 
 // SnapshotKey is the key of the snapshot that goes up to last.
-func SnapshotKey(last record.Revision) string { return snapshotPrefix + last.Key() + suffix }
+func SnapshotKey(last record.Revision) string { return SnapshotPrefix + last.Key() + suffix }
+
+// ParseChunkKey is the inverse of ChunkKey. Another key is an ErrForeignKey.
+func ParseChunkKey(key string) (record.Revision, error) { return parseKey(ChunkPrefix, key) }
 
 // ParseSnapshotKey is the inverse of SnapshotKey. Another key is an ErrForeignKey.
-func ParseSnapshotKey(key string) (record.Revision, error) { return parseKey(snapshotPrefix, key) }
-
-// SnapshotPrefix is what the keys of all snapshots begin with.
-const SnapshotPrefix = snapshotPrefix
+func ParseSnapshotKey(key string) (record.Revision, error) { return parseKey(SnapshotPrefix, key) }
 
 // parseKey is the inverse of ChunkKey and SnapshotKey. Anything else under the
 // prefixes is an error rather than passed over: a file that a person or a tool put

@@ -37,7 +37,7 @@ func (l *Log) listPage(ctx context.Context, prefix string, after record.Revision
 func (l *Log) snapshots(ctx context.Context) (revs []record.Revision, err error) {
 	var after record.Revision
 	for {
-		slots, more, err := l.listPage(ctx, snapshotPrefix, after, 0, readAttempts)
+		slots, more, err := l.listPage(ctx, SnapshotPrefix, after, 0, readAttempts)
 		if err != nil {
 			return nil, err
 		}
@@ -76,7 +76,7 @@ func (l *Log) locate(ctx context.Context, floor, target record.Revision) (found 
 
 func (l *Log) lastIn(ctx context.Context, after, target record.Revision) (found slot, ok bool, err error) {
 	for {
-		slots, more, err := l.listPage(ctx, chunkPrefix, after, 0, readAttempts)
+		slots, more, err := l.listPage(ctx, ChunkPrefix, after, 0, readAttempts)
 		if err != nil {
 			return slot{}, false, err
 		}

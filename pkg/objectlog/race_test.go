@@ -126,7 +126,7 @@ func (r *race) run() {
 
 func (r *race) faulty(late *fault.Late) objectstore.Store {
 	rng := func() *rand.Rand { return rand.New(rand.NewPCG(uint64(r.intn(1<<30)), 1)) }
-	puts := fault.Puts(chunkPrefix)
+	puts := fault.Puts(ChunkPrefix)
 	return fault.New(r.mem,
 		fault.If(puts, fault.Randomly(rng(), 0.1, fault.LostReply())),
 		fault.If(puts, fault.Randomly(rng(), 0.1, fault.EchoedRetry())),
@@ -230,8 +230,8 @@ func (r *race) compact(ctx context.Context) {
 // free frees all slots up to and including revision upTo.
 func (r *race) free(ctx context.Context, upTo record.Revision) {
 	l := New(r.mem, Options{})
-	err := objectstore.ListAll(ctx, r.mem, chunkPrefix, "", func(o objectstore.Info) error {
-		first, err := parseKey(chunkPrefix, o.Key)
+	err := objectstore.ListAll(ctx, r.mem, ChunkPrefix, "", func(o objectstore.Info) error {
+		first, err := parseKey(ChunkPrefix, o.Key)
 		if err != nil || first > upTo {
 			return err
 		}

@@ -108,7 +108,7 @@ func (r *reading) pass() error {
 // start finds where the chain is to be joined. Mostly that is the slot right behind
 // after; else the chunk that holds after, or the one that the chain ends with.
 func (r *reading) start(ctx context.Context, snapshot record.Revision) (err error) {
-	if r.page, r.more, err = r.log.listPage(ctx, chunkPrefix, r.after, 0, readAttempts); err != nil {
+	if r.page, r.more, err = r.log.listPage(ctx, ChunkPrefix, r.after, 0, readAttempts); err != nil {
 		return err
 	}
 	if r.after == 0 || len(r.page) > 0 && r.page[0].first == r.after+1 {

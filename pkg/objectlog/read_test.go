@@ -156,7 +156,7 @@ func TestEndIsJudgedByALaterListing(t *testing.T) {
 	plant(t, s.inner, 1, run(1, 1, 3))
 	plant(t, s.inner, 1, run(1, 4, 3))
 	s.onList = func(_ context.Context, prefix string) (bool, error) {
-		if prefix == chunkPrefix { // the compactor is done just before this
+		if prefix == ChunkPrefix { // the compactor is done just before this
 			remove(t, s.inner, ChunkKey(4))
 			plantSnapshot(t, s.inner, record.Pos{Epoch: 1, Revision: 6})
 		}
@@ -266,10 +266,10 @@ func TestListingThatFailsMidwayIsReported(t *testing.T) {
 	for i := range record.Revision(1500) {
 		plant(t, s.inner, 1, run(1, 1+i, 1))
 	}
-	refused := objectstore.Errorf(objectstore.ErrPermanent, "list", chunkPrefix, "access denied")
+	refused := objectstore.Errorf(objectstore.ErrPermanent, "list", ChunkPrefix, "access denied")
 	lists := 0
 	s.onList = func(_ context.Context, prefix string) (bool, error) {
-		if prefix != chunkPrefix {
+		if prefix != ChunkPrefix {
 			return false, nil
 		}
 		lists++
@@ -366,7 +366,7 @@ func TestLongChainsArePassedOnInPieces(t *testing.T) {
 	}
 	lists, got := 0, 0
 	s.onList = func(_ context.Context, prefix string) (bool, error) {
-		if prefix == snapshotPrefix {
+		if prefix == SnapshotPrefix {
 			lists++
 			if want := maxUnproven * max(lists-2, 0); got != want {
 				t.Errorf("at listing %d %d chunks were passed on, want %d", lists, got, want)

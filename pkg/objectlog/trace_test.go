@@ -30,10 +30,10 @@ func TestTraces(t *testing.T) {
 	}{
 		{name: "append, the first of a reign", do: appendChunks(3, 1, 1)},
 		{name: "append, three in a reign", do: appendChunks(3, 1, 3)},
-		{name: "append, its reply lost", do: appendChunks(3, 1, 1), faults: []fault.Fault{fault.Once(fault.Puts(chunkPrefix), fault.LostReply())}},
-		{name: "append, refused by the echo of its own success", do: appendChunks(3, 1, 1), faults: []fault.Fault{fault.Once(fault.Puts(chunkPrefix), fault.EchoedRetry())}},
-		{name: "append, lost on its way", do: appendChunks(3, 1, 1), faults: []fault.Fault{fault.Once(fault.Puts(chunkPrefix), fault.Fail(objectstore.ErrUnknownOutcome))}},
-		{name: "append, unavailable twice", do: appendChunks(3, 1, 1), faults: []fault.Fault{fault.Times(2, fault.Puts(chunkPrefix), fault.Fail(objectstore.ErrUnavailable))}},
+		{name: "append, its reply lost", do: appendChunks(3, 1, 1), faults: []fault.Fault{fault.Once(fault.Puts(ChunkPrefix), fault.LostReply())}},
+		{name: "append, refused by the echo of its own success", do: appendChunks(3, 1, 1), faults: []fault.Fault{fault.Once(fault.Puts(ChunkPrefix), fault.EchoedRetry())}},
+		{name: "append, lost on its way", do: appendChunks(3, 1, 1), faults: []fault.Fault{fault.Once(fault.Puts(ChunkPrefix), fault.Fail(objectstore.ErrUnknownOutcome))}},
+		{name: "append, unavailable twice", do: appendChunks(3, 1, 1), faults: []fault.Fault{fault.Times(2, fault.Puts(ChunkPrefix), fault.Fail(objectstore.ErrUnavailable))}},
 		{name: "append, lost to another", setup: func(t *testing.T, s objectstore.Store) { plant(t, s, 4, run(4, 1, 1)) }, do: appendChunks(3, 1, 1)},
 		{name: "append, to a freed slot", setup: func(t *testing.T, s objectstore.Store) { plantSnapshot(t, s, record.Pos{Epoch: 4, Revision: 7}) }, do: appendChunks(3, 5, 1)},
 		{name: "seal: read to the end, win the next slot", setup: chunksOf3, do: func(ctx context.Context, l *Log) error {

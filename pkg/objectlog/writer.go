@@ -82,7 +82,7 @@ func (w *Writer) append(ctx context.Context, recs []record.Record) (ChunkInfo, e
 // verifyFirst looks, after the first slot won in a reign and before anything else is
 // sent, whether that slot had been used and freed while this writer was paused.
 func (w *Writer) verifyFirst(ctx context.Context) error {
-	above, _, err := w.log.listPage(ctx, snapshotPrefix, w.next-1, 1, 0)
+	above, _, err := w.log.listPage(ctx, SnapshotPrefix, w.next-1, 1, 0)
 	if err != nil {
 		return fmt.Errorf("objectlog: %w: slot %d was won, but may have been a freed one: %w", ErrOutcomeUnknown, w.next, err)
 	}

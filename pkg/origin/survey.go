@@ -11,8 +11,6 @@ import (
 	"github.com/netsy-io/netsy/pkg/snapshot"
 )
 
-const chunkPrefix = "chunks/"
-
 // found is what a look at the bucket shows.
 type found struct {
 	Holds
@@ -32,7 +30,7 @@ func survey(ctx context.Context, st objectstore.Store, snaps *snapshot.Store) (f
 	if f.bootstrap, f.Bootstrap, err = stat(ctx, st, BootstrapKey); err != nil {
 		return found{}, err
 	}
-	page, err := st.List(ctx, chunkPrefix, "", 1)
+	page, err := st.List(ctx, objectlog.ChunkPrefix, "", 1)
 	if err != nil {
 		return found{}, fmt.Errorf("origin: looking for chunks: %w", err)
 	}

@@ -20,8 +20,8 @@ type LogEnd struct {
 }
 
 const (
-	chunks    = "chunks/"
-	snapshots = "snapshots/"
+	chunks    = objectlog.ChunkPrefix
+	snapshots = objectlog.SnapshotPrefix
 	suffix    = ".netsy"
 )
 
