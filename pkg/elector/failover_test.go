@@ -278,7 +278,9 @@ func TestFailoverOnSlowStorage(t *testing.T) {
 		e := b.elector("e1", func(o *Options) { o.Store = slow{b.store, each} })
 		b.awaitPrimary(n1)
 		for i := range 10 {
-			time.Sleep(time.Minute + time.Duration(i)*53*time.Millisecond)
+			// Never at the instant of a heartbeat: a lease on its way to a node that dies was
+			// granted later than the last one the node knew of.
+			time.Sleep(time.Minute + time.Duration(i)*53*time.Millisecond + 17*time.Microsecond)
 			var p *modelNode
 			b.mu.Lock()
 			for _, n := range []*modelNode{n1, n2, n3} {
