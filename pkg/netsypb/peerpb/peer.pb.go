@@ -131,6 +131,76 @@ func (PrimaryState) EnumDescriptor() ([]byte, []int) {
 	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{1}
 }
 
+type StepDownRefusal_Reason int32
+
+const (
+	StepDownRefusal_REASON_UNSPECIFIED  StepDownRefusal_Reason = 0
+	StepDownRefusal_REASON_NOT_PRIMARY  StepDownRefusal_Reason = 1 // this node is not the active Primary of that epoch
+	StepDownRefusal_REASON_BUSY         StepDownRefusal_Reason = 2 // it is stepping down or stopping already
+	StepDownRefusal_REASON_SELF         StepDownRefusal_Reason = 3 // the successor is the Primary itself
+	StepDownRefusal_REASON_UNKNOWN_NODE StepDownRefusal_Reason = 4 // the successor is no member
+	StepDownRefusal_REASON_UNFIT        StepDownRefusal_Reason = 5 // the successor doesn't follow, is not healthy, or is no voter
+	StepDownRefusal_REASON_BEHIND       StepDownRefusal_Reason = 6 // nobody who may take over came to hold all in time
+	StepDownRefusal_REASON_ALONE        StepDownRefusal_Reason = 7 // no other node could take over
+	StepDownRefusal_REASON_NO_ELECTOR   StepDownRefusal_Reason = 8 // no elector has been heard lately: nobody would be elected
+	StepDownRefusal_REASON_STORAGE_AWAY StepDownRefusal_Reason = 9 // object storage didn't take everything in time
+)
+
+// Enum value maps for StepDownRefusal_Reason.
+var (
+	StepDownRefusal_Reason_name = map[int32]string{
+		0: "REASON_UNSPECIFIED",
+		1: "REASON_NOT_PRIMARY",
+		2: "REASON_BUSY",
+		3: "REASON_SELF",
+		4: "REASON_UNKNOWN_NODE",
+		5: "REASON_UNFIT",
+		6: "REASON_BEHIND",
+		7: "REASON_ALONE",
+		8: "REASON_NO_ELECTOR",
+		9: "REASON_STORAGE_AWAY",
+	}
+	StepDownRefusal_Reason_value = map[string]int32{
+		"REASON_UNSPECIFIED":  0,
+		"REASON_NOT_PRIMARY":  1,
+		"REASON_BUSY":         2,
+		"REASON_SELF":         3,
+		"REASON_UNKNOWN_NODE": 4,
+		"REASON_UNFIT":        5,
+		"REASON_BEHIND":       6,
+		"REASON_ALONE":        7,
+		"REASON_NO_ELECTOR":   8,
+		"REASON_STORAGE_AWAY": 9,
+	}
+)
+
+func (x StepDownRefusal_Reason) Enum() *StepDownRefusal_Reason {
+	p := new(StepDownRefusal_Reason)
+	*p = x
+	return p
+}
+
+func (x StepDownRefusal_Reason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (StepDownRefusal_Reason) Descriptor() protoreflect.EnumDescriptor {
+	return file_netsy_peer_v1_peer_proto_enumTypes[2].Descriptor()
+}
+
+func (StepDownRefusal_Reason) Type() protoreflect.EnumType {
+	return &file_netsy_peer_v1_peer_proto_enumTypes[2]
+}
+
+func (x StepDownRefusal_Reason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use StepDownRefusal_Reason.Descriptor instead.
+func (StepDownRefusal_Reason) EnumDescriptor() ([]byte, []int) {
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{20, 0}
+}
+
 // Kind is what the replica has to know; the text is for people.
 type ForwardError_Kind int32
 
@@ -195,11 +265,11 @@ func (x ForwardError_Kind) String() string {
 }
 
 func (ForwardError_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_netsy_peer_v1_peer_proto_enumTypes[2].Descriptor()
+	return file_netsy_peer_v1_peer_proto_enumTypes[3].Descriptor()
 }
 
 func (ForwardError_Kind) Type() protoreflect.EnumType {
-	return &file_netsy_peer_v1_peer_proto_enumTypes[2]
+	return &file_netsy_peer_v1_peer_proto_enumTypes[3]
 }
 
 func (x ForwardError_Kind) Number() protoreflect.EnumNumber {
@@ -208,7 +278,7 @@ func (x ForwardError_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ForwardError_Kind.Descriptor instead.
 func (ForwardError_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{31, 0}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{36, 0}
 }
 
 // Pos identifies a record and everything before it.
@@ -276,7 +346,9 @@ type NodeState struct {
 	CommittedRevision int64                  `protobuf:"varint,8,opt,name=committed_revision,json=committedRevision,proto3" json:"committed_revision,omitempty"`
 	PromisedEpoch     int64                  `protobuf:"varint,9,opt,name=promised_epoch,json=promisedEpoch,proto3" json:"promised_epoch,omitempty"`
 	ServedEpoch       int64                  `protobuf:"varint,10,opt,name=served_epoch,json=servedEpoch,proto3" json:"served_epoch,omitempty"`
-	Leaving           bool                   `protobuf:"varint,11,opt,name=leaving,proto3" json:"leaving,omitempty"` // the node is stopping on purpose: it need not stay a voter
+	Leaving           bool                   `protobuf:"varint,11,opt,name=leaving,proto3" json:"leaving,omitempty"`    // the node is stopping on purpose: it need not stay a voter
+	Unflushed         *Unflushed             `protobuf:"bytes,12,opt,name=unflushed,proto3" json:"unflushed,omitempty"` // of the active Primary
+	Resigned          *Resignation           `protobuf:"bytes,13,opt,name=resigned,proto3" json:"resigned,omitempty"`   // the last one since the node started
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -388,6 +460,136 @@ func (x *NodeState) GetLeaving() bool {
 	return false
 }
 
+func (x *NodeState) GetUnflushed() *Unflushed {
+	if x != nil {
+		return x.Unflushed
+	}
+	return nil
+}
+
+func (x *NodeState) GetResigned() *Resignation {
+	if x != nil {
+		return x.Resigned
+	}
+	return nil
+}
+
+// Unflushed is what the Primary has taken that is not in the object log yet.
+type Unflushed struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Revisions      int64                  `protobuf:"varint,1,opt,name=revisions,proto3" json:"revisions,omitempty"`
+	Bytes          int64                  `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	OldestAgeNanos int64                  `protobuf:"varint,3,opt,name=oldest_age_nanos,json=oldestAgeNanos,proto3" json:"oldest_age_nanos,omitempty"` // how long ago it took the oldest of them; 0: there is none
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Unflushed) Reset() {
+	*x = Unflushed{}
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unflushed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unflushed) ProtoMessage() {}
+
+func (x *Unflushed) ProtoReflect() protoreflect.Message {
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unflushed.ProtoReflect.Descriptor instead.
+func (*Unflushed) Descriptor() ([]byte, []int) {
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Unflushed) GetRevisions() int64 {
+	if x != nil {
+		return x.Revisions
+	}
+	return 0
+}
+
+func (x *Unflushed) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Unflushed) GetOldestAgeNanos() int64 {
+	if x != nil {
+		return x.OldestAgeNanos
+	}
+	return 0
+}
+
+// Resignation says that the node stepped down in epoch because it was asked to. An
+// elector lets it break ties between nodes with equal histories, in the elections right
+// after that epoch, and nothing else.
+type Resignation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Epoch         int64                  `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Successor     string                 `protobuf:"bytes,2,opt,name=successor,proto3" json:"successor,omitempty"` // node id of who should be Primary instead; empty: any other
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resignation) Reset() {
+	*x = Resignation{}
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resignation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resignation) ProtoMessage() {}
+
+func (x *Resignation) ProtoReflect() protoreflect.Message {
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resignation.ProtoReflect.Descriptor instead.
+func (*Resignation) Descriptor() ([]byte, []int) {
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Resignation) GetEpoch() int64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Resignation) GetSuccessor() string {
+	if x != nil {
+		return x.Successor
+	}
+	return ""
+}
+
 type Heartbeat struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"` // grows by one on a stream; the node remembers when it sent each
@@ -398,7 +600,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[2]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -410,7 +612,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[2]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -423,7 +625,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{2}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Heartbeat) GetSeq() uint64 {
@@ -452,7 +654,7 @@ type HeartbeatReply struct {
 
 func (x *HeartbeatReply) Reset() {
 	*x = HeartbeatReply{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[3]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -464,7 +666,7 @@ func (x *HeartbeatReply) String() string {
 func (*HeartbeatReply) ProtoMessage() {}
 
 func (x *HeartbeatReply) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[3]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -477,7 +679,7 @@ func (x *HeartbeatReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeartbeatReply.ProtoReflect.Descriptor instead.
 func (*HeartbeatReply) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{3}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *HeartbeatReply) GetSeq() uint64 {
@@ -504,7 +706,7 @@ type ReadLease struct {
 
 func (x *ReadLease) Reset() {
 	*x = ReadLease{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[4]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -516,7 +718,7 @@ func (x *ReadLease) String() string {
 func (*ReadLease) ProtoMessage() {}
 
 func (x *ReadLease) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[4]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -529,7 +731,7 @@ func (x *ReadLease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadLease.ProtoReflect.Descriptor instead.
 func (*ReadLease) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{4}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ReadLease) GetEpoch() int64 {
@@ -555,7 +757,7 @@ type PrepareEpochRequest struct {
 
 func (x *PrepareEpochRequest) Reset() {
 	*x = PrepareEpochRequest{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[5]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -567,7 +769,7 @@ func (x *PrepareEpochRequest) String() string {
 func (*PrepareEpochRequest) ProtoMessage() {}
 
 func (x *PrepareEpochRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[5]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -580,7 +782,7 @@ func (x *PrepareEpochRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrepareEpochRequest.ProtoReflect.Descriptor instead.
 func (*PrepareEpochRequest) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{5}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PrepareEpochRequest) GetEpoch() int64 {
@@ -599,7 +801,7 @@ type PrepareEpochResponse struct {
 
 func (x *PrepareEpochResponse) Reset() {
 	*x = PrepareEpochResponse{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[6]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -611,7 +813,7 @@ func (x *PrepareEpochResponse) String() string {
 func (*PrepareEpochResponse) ProtoMessage() {}
 
 func (x *PrepareEpochResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[6]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -624,7 +826,7 @@ func (x *PrepareEpochResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrepareEpochResponse.ProtoReflect.Descriptor instead.
 func (*PrepareEpochResponse) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{6}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PrepareEpochResponse) GetState() *NodeState {
@@ -644,7 +846,7 @@ type NodeRef struct {
 
 func (x *NodeRef) Reset() {
 	*x = NodeRef{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[7]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -656,7 +858,7 @@ func (x *NodeRef) String() string {
 func (*NodeRef) ProtoMessage() {}
 
 func (x *NodeRef) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[7]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -669,7 +871,7 @@ func (x *NodeRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeRef.ProtoReflect.Descriptor instead.
 func (*NodeRef) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{7}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *NodeRef) GetNodeId() string {
@@ -701,7 +903,7 @@ type ClusterState struct {
 
 func (x *ClusterState) Reset() {
 	*x = ClusterState{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[8]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -713,7 +915,7 @@ func (x *ClusterState) String() string {
 func (*ClusterState) ProtoMessage() {}
 
 func (x *ClusterState) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[8]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -726,7 +928,7 @@ func (x *ClusterState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterState.ProtoReflect.Descriptor instead.
 func (*ClusterState) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{8}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ClusterState) GetClusterId() string {
@@ -779,7 +981,7 @@ type PushClusterStateResponse struct {
 
 func (x *PushClusterStateResponse) Reset() {
 	*x = PushClusterStateResponse{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[9]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -791,7 +993,7 @@ func (x *PushClusterStateResponse) String() string {
 func (*PushClusterStateResponse) ProtoMessage() {}
 
 func (x *PushClusterStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[9]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -804,7 +1006,7 @@ func (x *PushClusterStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushClusterStateResponse.ProtoReflect.Descriptor instead.
 func (*PushClusterStateResponse) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{9}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{11}
 }
 
 type GetNodeStateRequest struct {
@@ -815,7 +1017,7 @@ type GetNodeStateRequest struct {
 
 func (x *GetNodeStateRequest) Reset() {
 	*x = GetNodeStateRequest{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[10]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -827,7 +1029,7 @@ func (x *GetNodeStateRequest) String() string {
 func (*GetNodeStateRequest) ProtoMessage() {}
 
 func (x *GetNodeStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[10]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -840,7 +1042,7 @@ func (x *GetNodeStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNodeStateRequest.ProtoReflect.Descriptor instead.
 func (*GetNodeStateRequest) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{10}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{12}
 }
 
 type Member struct {
@@ -855,7 +1057,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[11]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -867,7 +1069,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[11]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -880,7 +1082,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{11}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Member) GetNodeId() string {
@@ -919,7 +1121,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[12]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -931,7 +1133,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[12]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -944,7 +1146,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{12}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{14}
 }
 
 type ListMembersResponse struct {
@@ -957,7 +1159,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[13]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -969,7 +1171,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[13]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -982,7 +1184,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{13}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListMembersResponse) GetMembers() []*Member {
@@ -1008,7 +1210,7 @@ type RemoveVoterRequest struct {
 
 func (x *RemoveVoterRequest) Reset() {
 	*x = RemoveVoterRequest{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[14]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1020,7 +1222,7 @@ func (x *RemoveVoterRequest) String() string {
 func (*RemoveVoterRequest) ProtoMessage() {}
 
 func (x *RemoveVoterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[14]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1033,7 +1235,7 @@ func (x *RemoveVoterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveVoterRequest.ProtoReflect.Descriptor instead.
 func (*RemoveVoterRequest) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{14}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RemoveVoterRequest) GetNode() *NodeRef {
@@ -1051,7 +1253,7 @@ type RemoveVoterResponse struct {
 
 func (x *RemoveVoterResponse) Reset() {
 	*x = RemoveVoterResponse{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[15]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1063,7 +1265,7 @@ func (x *RemoveVoterResponse) String() string {
 func (*RemoveVoterResponse) ProtoMessage() {}
 
 func (x *RemoveVoterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[15]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1076,7 +1278,164 @@ func (x *RemoveVoterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveVoterResponse.ProtoReflect.Descriptor instead.
 func (*RemoveVoterResponse) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{15}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{17}
+}
+
+type StepDownRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Successor     string                 `protobuf:"bytes,1,opt,name=successor,proto3" json:"successor,omitempty"` // node id of who should be Primary instead; empty: any other
+	Epoch         int64                  `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`        // the reign that is meant to end
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepDownRequest) Reset() {
+	*x = StepDownRequest{}
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepDownRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepDownRequest) ProtoMessage() {}
+
+func (x *StepDownRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepDownRequest.ProtoReflect.Descriptor instead.
+func (*StepDownRequest) Descriptor() ([]byte, []int) {
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *StepDownRequest) GetSuccessor() string {
+	if x != nil {
+		return x.Successor
+	}
+	return ""
+}
+
+func (x *StepDownRequest) GetEpoch() int64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+type StepDownResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Epoch         int64                  `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"` // the reign that ended
+	Tail          *Pos                   `protobuf:"bytes,2,opt,name=tail,proto3" json:"tail,omitempty"`    // with this record, which is in the object log
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepDownResponse) Reset() {
+	*x = StepDownResponse{}
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepDownResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepDownResponse) ProtoMessage() {}
+
+func (x *StepDownResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepDownResponse.ProtoReflect.Descriptor instead.
+func (*StepDownResponse) Descriptor() ([]byte, []int) {
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *StepDownResponse) GetEpoch() int64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *StepDownResponse) GetTail() *Pos {
+	if x != nil {
+		return x.Tail
+	}
+	return nil
+}
+
+// StepDownRefusal says why a Primary doesn't step down.
+type StepDownRefusal struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        StepDownRefusal_Reason `protobuf:"varint,1,opt,name=reason,proto3,enum=netsy.peer.v1.StepDownRefusal_Reason" json:"reason,omitempty"`
+	Primary       *NodeRef               `protobuf:"bytes,2,opt,name=primary,proto3" json:"primary,omitempty"` // of REASON_NOT_PRIMARY: who is, as far as the node knows
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepDownRefusal) Reset() {
+	*x = StepDownRefusal{}
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepDownRefusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepDownRefusal) ProtoMessage() {}
+
+func (x *StepDownRefusal) ProtoReflect() protoreflect.Message {
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepDownRefusal.ProtoReflect.Descriptor instead.
+func (*StepDownRefusal) Descriptor() ([]byte, []int) {
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *StepDownRefusal) GetReason() StepDownRefusal_Reason {
+	if x != nil {
+		return x.Reason
+	}
+	return StepDownRefusal_REASON_UNSPECIFIED
+}
+
+func (x *StepDownRefusal) GetPrimary() *NodeRef {
+	if x != nil {
+		return x.Primary
+	}
+	return nil
 }
 
 type FollowRequest struct {
@@ -1093,7 +1452,7 @@ type FollowRequest struct {
 
 func (x *FollowRequest) Reset() {
 	*x = FollowRequest{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[16]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1105,7 +1464,7 @@ func (x *FollowRequest) String() string {
 func (*FollowRequest) ProtoMessage() {}
 
 func (x *FollowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[16]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1118,7 +1477,7 @@ func (x *FollowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowRequest.ProtoReflect.Descriptor instead.
 func (*FollowRequest) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{16}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *FollowRequest) GetMessage() isFollowRequest_Message {
@@ -1188,7 +1547,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[17]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1200,7 +1559,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[17]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1213,7 +1572,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{17}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Hello) GetNode() *NodeRef {
@@ -1256,7 +1615,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[18]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1268,7 +1627,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[18]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1281,7 +1640,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{18}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Receipt) GetIncarnation() string {
@@ -1354,7 +1713,7 @@ type CompactionAnswer struct {
 
 func (x *CompactionAnswer) Reset() {
 	*x = CompactionAnswer{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[19]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1366,7 +1725,7 @@ func (x *CompactionAnswer) String() string {
 func (*CompactionAnswer) ProtoMessage() {}
 
 func (x *CompactionAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[19]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1379,7 +1738,7 @@ func (x *CompactionAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompactionAnswer.ProtoReflect.Descriptor instead.
 func (*CompactionAnswer) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{19}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CompactionAnswer) GetNumber() uint64 {
@@ -1417,7 +1776,7 @@ type FollowResponse struct {
 
 func (x *FollowResponse) Reset() {
 	*x = FollowResponse{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[20]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1429,7 +1788,7 @@ func (x *FollowResponse) String() string {
 func (*FollowResponse) ProtoMessage() {}
 
 func (x *FollowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[20]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1442,7 +1801,7 @@ func (x *FollowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowResponse.ProtoReflect.Descriptor instead.
 func (*FollowResponse) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{20}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *FollowResponse) GetMessage() isFollowResponse_Message {
@@ -1512,7 +1871,7 @@ type Agreement struct {
 
 func (x *Agreement) Reset() {
 	*x = Agreement{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[21]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1524,7 +1883,7 @@ func (x *Agreement) String() string {
 func (*Agreement) ProtoMessage() {}
 
 func (x *Agreement) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[21]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1537,7 +1896,7 @@ func (x *Agreement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreement.ProtoReflect.Descriptor instead.
 func (*Agreement) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{21}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Agreement) GetStream() uint64 {
@@ -1570,7 +1929,7 @@ type Append struct {
 
 func (x *Append) Reset() {
 	*x = Append{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[22]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1582,7 +1941,7 @@ func (x *Append) String() string {
 func (*Append) ProtoMessage() {}
 
 func (x *Append) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[22]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1595,7 +1954,7 @@ func (x *Append) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Append.ProtoReflect.Descriptor instead.
 func (*Append) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{22}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Append) GetRecords() [][]byte {
@@ -1653,7 +2012,7 @@ type CompactionQuestion struct {
 
 func (x *CompactionQuestion) Reset() {
 	*x = CompactionQuestion{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[23]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1665,7 +2024,7 @@ func (x *CompactionQuestion) String() string {
 func (*CompactionQuestion) ProtoMessage() {}
 
 func (x *CompactionQuestion) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[23]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1678,7 +2037,7 @@ func (x *CompactionQuestion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompactionQuestion.ProtoReflect.Descriptor instead.
 func (*CompactionQuestion) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{23}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CompactionQuestion) GetNumber() uint64 {
@@ -1714,7 +2073,7 @@ type Logged struct {
 
 func (x *Logged) Reset() {
 	*x = Logged{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[24]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1726,7 +2085,7 @@ func (x *Logged) String() string {
 func (*Logged) ProtoMessage() {}
 
 func (x *Logged) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[24]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1739,7 +2098,7 @@ func (x *Logged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Logged.ProtoReflect.Descriptor instead.
 func (*Logged) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{24}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Logged) GetFirst() int64 {
@@ -1764,7 +2123,7 @@ type Behind struct {
 
 func (x *Behind) Reset() {
 	*x = Behind{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[25]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1776,7 +2135,7 @@ func (x *Behind) String() string {
 func (*Behind) ProtoMessage() {}
 
 func (x *Behind) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[25]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1789,7 +2148,7 @@ func (x *Behind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Behind.ProtoReflect.Descriptor instead.
 func (*Behind) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{25}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{30}
 }
 
 type ForwardRequest struct {
@@ -1811,7 +2170,7 @@ type ForwardRequest struct {
 
 func (x *ForwardRequest) Reset() {
 	*x = ForwardRequest{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[26]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1823,7 +2182,7 @@ func (x *ForwardRequest) String() string {
 func (*ForwardRequest) ProtoMessage() {}
 
 func (x *ForwardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[26]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1836,7 +2195,7 @@ func (x *ForwardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardRequest.ProtoReflect.Descriptor instead.
 func (*ForwardRequest) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{26}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ForwardRequest) GetId() uint64 {
@@ -1962,7 +2321,7 @@ type ReadIndexRequest struct {
 
 func (x *ReadIndexRequest) Reset() {
 	*x = ReadIndexRequest{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[27]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1974,7 +2333,7 @@ func (x *ReadIndexRequest) String() string {
 func (*ReadIndexRequest) ProtoMessage() {}
 
 func (x *ReadIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[27]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1987,7 +2346,7 @@ func (x *ReadIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndexRequest.ProtoReflect.Descriptor instead.
 func (*ReadIndexRequest) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{27}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{32}
 }
 
 type ForwardResponse struct {
@@ -2007,7 +2366,7 @@ type ForwardResponse struct {
 
 func (x *ForwardResponse) Reset() {
 	*x = ForwardResponse{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[28]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2019,7 +2378,7 @@ func (x *ForwardResponse) String() string {
 func (*ForwardResponse) ProtoMessage() {}
 
 func (x *ForwardResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[28]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2032,7 +2391,7 @@ func (x *ForwardResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardResponse.ProtoReflect.Descriptor instead.
 func (*ForwardResponse) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{28}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ForwardResponse) GetId() uint64 {
@@ -2140,7 +2499,7 @@ type ReadIndex struct {
 
 func (x *ReadIndex) Reset() {
 	*x = ReadIndex{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[29]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2152,7 +2511,7 @@ func (x *ReadIndex) String() string {
 func (*ReadIndex) ProtoMessage() {}
 
 func (x *ReadIndex) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[29]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2165,7 +2524,7 @@ func (x *ReadIndex) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndex.ProtoReflect.Descriptor instead.
 func (*ReadIndex) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{29}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ReadIndex) GetRevision() int64 {
@@ -2192,7 +2551,7 @@ type LeaseGranted struct {
 
 func (x *LeaseGranted) Reset() {
 	*x = LeaseGranted{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[30]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2204,7 +2563,7 @@ func (x *LeaseGranted) String() string {
 func (*LeaseGranted) ProtoMessage() {}
 
 func (x *LeaseGranted) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[30]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2217,7 +2576,7 @@ func (x *LeaseGranted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseGranted.ProtoReflect.Descriptor instead.
 func (*LeaseGranted) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{30}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *LeaseGranted) GetId() int64 {
@@ -2245,7 +2604,7 @@ type ForwardError struct {
 
 func (x *ForwardError) Reset() {
 	*x = ForwardError{}
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[31]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2257,7 +2616,7 @@ func (x *ForwardError) String() string {
 func (*ForwardError) ProtoMessage() {}
 
 func (x *ForwardError) ProtoReflect() protoreflect.Message {
-	mi := &file_netsy_peer_v1_peer_proto_msgTypes[31]
+	mi := &file_netsy_peer_v1_peer_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2270,7 +2629,7 @@ func (x *ForwardError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardError.ProtoReflect.Descriptor instead.
 func (*ForwardError) Descriptor() ([]byte, []int) {
-	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{31}
+	return file_netsy_peer_v1_peer_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ForwardError) GetKind() ForwardError_Kind {
@@ -2301,7 +2660,7 @@ const file_netsy_peer_v1_peer_proto_rawDesc = "" +
 	"\x18netsy/peer/v1/peer.proto\x12\rnetsy.peer.v1\"7\n" +
 	"\x03Pos\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12\x1a\n" +
-	"\brevision\x18\x02 \x01(\x03R\brevision\"\xc8\x03\n" +
+	"\brevision\x18\x02 \x01(\x03R\brevision\"\xb8\x04\n" +
 	"\tNodeState\x12\x17\n" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\tR\vincarnation\x12-\n" +
@@ -2314,7 +2673,16 @@ const file_netsy_peer_v1_peer_proto_rawDesc = "" +
 	"\x0epromised_epoch\x18\t \x01(\x03R\rpromisedEpoch\x12!\n" +
 	"\fserved_epoch\x18\n" +
 	" \x01(\x03R\vservedEpoch\x12\x18\n" +
-	"\aleaving\x18\v \x01(\bR\aleaving\"M\n" +
+	"\aleaving\x18\v \x01(\bR\aleaving\x126\n" +
+	"\tunflushed\x18\f \x01(\v2\x18.netsy.peer.v1.UnflushedR\tunflushed\x126\n" +
+	"\bresigned\x18\r \x01(\v2\x1a.netsy.peer.v1.ResignationR\bresigned\"i\n" +
+	"\tUnflushed\x12\x1c\n" +
+	"\trevisions\x18\x01 \x01(\x03R\trevisions\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12(\n" +
+	"\x10oldest_age_nanos\x18\x03 \x01(\x03R\x0eoldestAgeNanos\"A\n" +
+	"\vResignation\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12\x1c\n" +
+	"\tsuccessor\x18\x02 \x01(\tR\tsuccessor\"M\n" +
 	"\tHeartbeat\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12.\n" +
 	"\x05state\x18\x02 \x01(\v2\x18.netsy.peer.v1.NodeStateR\x05state\"R\n" +
@@ -2353,7 +2721,27 @@ const file_netsy_peer_v1_peer_proto_rawDesc = "" +
 	"\x03seq\x18\x02 \x01(\x03R\x03seq\"@\n" +
 	"\x12RemoveVoterRequest\x12*\n" +
 	"\x04node\x18\x01 \x01(\v2\x16.netsy.peer.v1.NodeRefR\x04node\"\x15\n" +
-	"\x13RemoveVoterResponse\"\xa6\x01\n" +
+	"\x13RemoveVoterResponse\"E\n" +
+	"\x0fStepDownRequest\x12\x1c\n" +
+	"\tsuccessor\x18\x01 \x01(\tR\tsuccessor\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x03R\x05epoch\"P\n" +
+	"\x10StepDownResponse\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12&\n" +
+	"\x04tail\x18\x02 \x01(\v2\x12.netsy.peer.v1.PosR\x04tail\"\xdf\x02\n" +
+	"\x0fStepDownRefusal\x12=\n" +
+	"\x06reason\x18\x01 \x01(\x0e2%.netsy.peer.v1.StepDownRefusal.ReasonR\x06reason\x120\n" +
+	"\aprimary\x18\x02 \x01(\v2\x16.netsy.peer.v1.NodeRefR\aprimary\"\xda\x01\n" +
+	"\x06Reason\x12\x16\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12REASON_NOT_PRIMARY\x10\x01\x12\x0f\n" +
+	"\vREASON_BUSY\x10\x02\x12\x0f\n" +
+	"\vREASON_SELF\x10\x03\x12\x17\n" +
+	"\x13REASON_UNKNOWN_NODE\x10\x04\x12\x10\n" +
+	"\fREASON_UNFIT\x10\x05\x12\x11\n" +
+	"\rREASON_BEHIND\x10\x06\x12\x10\n" +
+	"\fREASON_ALONE\x10\a\x12\x15\n" +
+	"\x11REASON_NO_ELECTOR\x10\b\x12\x17\n" +
+	"\x13REASON_STORAGE_AWAY\x10\t\"\xa6\x01\n" +
 	"\rFollowRequest\x12,\n" +
 	"\x05hello\x18\x01 \x01(\v2\x14.netsy.peer.v1.HelloH\x00R\x05hello\x12(\n" +
 	"\x04held\x18\x02 \x01(\v2\x12.netsy.peer.v1.PosH\x00R\x04held\x122\n" +
@@ -2457,14 +2845,15 @@ const file_netsy_peer_v1_peer_proto_rawDesc = "" +
 	"\x15PRIMARY_STATE_REPLICA\x10\x01\x12\x1a\n" +
 	"\x16PRIMARY_STATE_STARTING\x10\x02\x12\x18\n" +
 	"\x14PRIMARY_STATE_ACTIVE\x10\x03\x12\x1a\n" +
-	"\x16PRIMARY_STATE_DRAINING\x10\x042\xc1\x04\n" +
+	"\x16PRIMARY_STATE_DRAINING\x10\x042\x8e\x05\n" +
 	"\x04Peer\x12I\n" +
 	"\n" +
 	"Heartbeats\x12\x1d.netsy.peer.v1.HeartbeatReply\x1a\x18.netsy.peer.v1.Heartbeat(\x010\x01\x12W\n" +
 	"\fPrepareEpoch\x12\".netsy.peer.v1.PrepareEpochRequest\x1a#.netsy.peer.v1.PrepareEpochResponse\x12X\n" +
 	"\x10PushClusterState\x12\x1b.netsy.peer.v1.ClusterState\x1a'.netsy.peer.v1.PushClusterStateResponse\x12L\n" +
 	"\fGetNodeState\x12\".netsy.peer.v1.GetNodeStateRequest\x1a\x18.netsy.peer.v1.NodeState\x12T\n" +
-	"\vRemoveVoter\x12!.netsy.peer.v1.RemoveVoterRequest\x1a\".netsy.peer.v1.RemoveVoterResponse\x12I\n" +
+	"\vRemoveVoter\x12!.netsy.peer.v1.RemoveVoterRequest\x1a\".netsy.peer.v1.RemoveVoterResponse\x12K\n" +
+	"\bStepDown\x12\x1e.netsy.peer.v1.StepDownRequest\x1a\x1f.netsy.peer.v1.StepDownResponse\x12I\n" +
 	"\x06Follow\x12\x1c.netsy.peer.v1.FollowRequest\x1a\x1d.netsy.peer.v1.FollowResponse(\x010\x01\x12L\n" +
 	"\aForward\x12\x1d.netsy.peer.v1.ForwardRequest\x1a\x1e.netsy.peer.v1.ForwardResponse(\x010\x012`\n" +
 	"\bElection\x12T\n" +
@@ -2482,95 +2871,108 @@ func file_netsy_peer_v1_peer_proto_rawDescGZIP() []byte {
 	return file_netsy_peer_v1_peer_proto_rawDescData
 }
 
-var file_netsy_peer_v1_peer_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_netsy_peer_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_netsy_peer_v1_peer_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_netsy_peer_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_netsy_peer_v1_peer_proto_goTypes = []any{
 	(Health)(0),                      // 0: netsy.peer.v1.Health
 	(PrimaryState)(0),                // 1: netsy.peer.v1.PrimaryState
-	(ForwardError_Kind)(0),           // 2: netsy.peer.v1.ForwardError.Kind
-	(*Pos)(nil),                      // 3: netsy.peer.v1.Pos
-	(*NodeState)(nil),                // 4: netsy.peer.v1.NodeState
-	(*Heartbeat)(nil),                // 5: netsy.peer.v1.Heartbeat
-	(*HeartbeatReply)(nil),           // 6: netsy.peer.v1.HeartbeatReply
-	(*ReadLease)(nil),                // 7: netsy.peer.v1.ReadLease
-	(*PrepareEpochRequest)(nil),      // 8: netsy.peer.v1.PrepareEpochRequest
-	(*PrepareEpochResponse)(nil),     // 9: netsy.peer.v1.PrepareEpochResponse
-	(*NodeRef)(nil),                  // 10: netsy.peer.v1.NodeRef
-	(*ClusterState)(nil),             // 11: netsy.peer.v1.ClusterState
-	(*PushClusterStateResponse)(nil), // 12: netsy.peer.v1.PushClusterStateResponse
-	(*GetNodeStateRequest)(nil),      // 13: netsy.peer.v1.GetNodeStateRequest
-	(*Member)(nil),                   // 14: netsy.peer.v1.Member
-	(*ListMembersRequest)(nil),       // 15: netsy.peer.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),      // 16: netsy.peer.v1.ListMembersResponse
-	(*RemoveVoterRequest)(nil),       // 17: netsy.peer.v1.RemoveVoterRequest
-	(*RemoveVoterResponse)(nil),      // 18: netsy.peer.v1.RemoveVoterResponse
-	(*FollowRequest)(nil),            // 19: netsy.peer.v1.FollowRequest
-	(*Hello)(nil),                    // 20: netsy.peer.v1.Hello
-	(*Receipt)(nil),                  // 21: netsy.peer.v1.Receipt
-	(*CompactionAnswer)(nil),         // 22: netsy.peer.v1.CompactionAnswer
-	(*FollowResponse)(nil),           // 23: netsy.peer.v1.FollowResponse
-	(*Agreement)(nil),                // 24: netsy.peer.v1.Agreement
-	(*Append)(nil),                   // 25: netsy.peer.v1.Append
-	(*CompactionQuestion)(nil),       // 26: netsy.peer.v1.CompactionQuestion
-	(*Logged)(nil),                   // 27: netsy.peer.v1.Logged
-	(*Behind)(nil),                   // 28: netsy.peer.v1.Behind
-	(*ForwardRequest)(nil),           // 29: netsy.peer.v1.ForwardRequest
-	(*ReadIndexRequest)(nil),         // 30: netsy.peer.v1.ReadIndexRequest
-	(*ForwardResponse)(nil),          // 31: netsy.peer.v1.ForwardResponse
-	(*ReadIndex)(nil),                // 32: netsy.peer.v1.ReadIndex
-	(*LeaseGranted)(nil),             // 33: netsy.peer.v1.LeaseGranted
-	(*ForwardError)(nil),             // 34: netsy.peer.v1.ForwardError
+	(StepDownRefusal_Reason)(0),      // 2: netsy.peer.v1.StepDownRefusal.Reason
+	(ForwardError_Kind)(0),           // 3: netsy.peer.v1.ForwardError.Kind
+	(*Pos)(nil),                      // 4: netsy.peer.v1.Pos
+	(*NodeState)(nil),                // 5: netsy.peer.v1.NodeState
+	(*Unflushed)(nil),                // 6: netsy.peer.v1.Unflushed
+	(*Resignation)(nil),              // 7: netsy.peer.v1.Resignation
+	(*Heartbeat)(nil),                // 8: netsy.peer.v1.Heartbeat
+	(*HeartbeatReply)(nil),           // 9: netsy.peer.v1.HeartbeatReply
+	(*ReadLease)(nil),                // 10: netsy.peer.v1.ReadLease
+	(*PrepareEpochRequest)(nil),      // 11: netsy.peer.v1.PrepareEpochRequest
+	(*PrepareEpochResponse)(nil),     // 12: netsy.peer.v1.PrepareEpochResponse
+	(*NodeRef)(nil),                  // 13: netsy.peer.v1.NodeRef
+	(*ClusterState)(nil),             // 14: netsy.peer.v1.ClusterState
+	(*PushClusterStateResponse)(nil), // 15: netsy.peer.v1.PushClusterStateResponse
+	(*GetNodeStateRequest)(nil),      // 16: netsy.peer.v1.GetNodeStateRequest
+	(*Member)(nil),                   // 17: netsy.peer.v1.Member
+	(*ListMembersRequest)(nil),       // 18: netsy.peer.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),      // 19: netsy.peer.v1.ListMembersResponse
+	(*RemoveVoterRequest)(nil),       // 20: netsy.peer.v1.RemoveVoterRequest
+	(*RemoveVoterResponse)(nil),      // 21: netsy.peer.v1.RemoveVoterResponse
+	(*StepDownRequest)(nil),          // 22: netsy.peer.v1.StepDownRequest
+	(*StepDownResponse)(nil),         // 23: netsy.peer.v1.StepDownResponse
+	(*StepDownRefusal)(nil),          // 24: netsy.peer.v1.StepDownRefusal
+	(*FollowRequest)(nil),            // 25: netsy.peer.v1.FollowRequest
+	(*Hello)(nil),                    // 26: netsy.peer.v1.Hello
+	(*Receipt)(nil),                  // 27: netsy.peer.v1.Receipt
+	(*CompactionAnswer)(nil),         // 28: netsy.peer.v1.CompactionAnswer
+	(*FollowResponse)(nil),           // 29: netsy.peer.v1.FollowResponse
+	(*Agreement)(nil),                // 30: netsy.peer.v1.Agreement
+	(*Append)(nil),                   // 31: netsy.peer.v1.Append
+	(*CompactionQuestion)(nil),       // 32: netsy.peer.v1.CompactionQuestion
+	(*Logged)(nil),                   // 33: netsy.peer.v1.Logged
+	(*Behind)(nil),                   // 34: netsy.peer.v1.Behind
+	(*ForwardRequest)(nil),           // 35: netsy.peer.v1.ForwardRequest
+	(*ReadIndexRequest)(nil),         // 36: netsy.peer.v1.ReadIndexRequest
+	(*ForwardResponse)(nil),          // 37: netsy.peer.v1.ForwardResponse
+	(*ReadIndex)(nil),                // 38: netsy.peer.v1.ReadIndex
+	(*LeaseGranted)(nil),             // 39: netsy.peer.v1.LeaseGranted
+	(*ForwardError)(nil),             // 40: netsy.peer.v1.ForwardError
 }
 var file_netsy_peer_v1_peer_proto_depIdxs = []int32{
 	0,  // 0: netsy.peer.v1.NodeState.health:type_name -> netsy.peer.v1.Health
 	1,  // 1: netsy.peer.v1.NodeState.primary_state:type_name -> netsy.peer.v1.PrimaryState
-	3,  // 2: netsy.peer.v1.NodeState.tail:type_name -> netsy.peer.v1.Pos
-	4,  // 3: netsy.peer.v1.Heartbeat.state:type_name -> netsy.peer.v1.NodeState
-	7,  // 4: netsy.peer.v1.HeartbeatReply.lease:type_name -> netsy.peer.v1.ReadLease
-	4,  // 5: netsy.peer.v1.PrepareEpochResponse.state:type_name -> netsy.peer.v1.NodeState
-	10, // 6: netsy.peer.v1.ClusterState.primary:type_name -> netsy.peer.v1.NodeRef
-	14, // 7: netsy.peer.v1.ClusterState.members:type_name -> netsy.peer.v1.Member
-	14, // 8: netsy.peer.v1.ListMembersResponse.members:type_name -> netsy.peer.v1.Member
-	10, // 9: netsy.peer.v1.RemoveVoterRequest.node:type_name -> netsy.peer.v1.NodeRef
-	20, // 10: netsy.peer.v1.FollowRequest.hello:type_name -> netsy.peer.v1.Hello
-	3,  // 11: netsy.peer.v1.FollowRequest.held:type_name -> netsy.peer.v1.Pos
-	21, // 12: netsy.peer.v1.FollowRequest.receipt:type_name -> netsy.peer.v1.Receipt
-	10, // 13: netsy.peer.v1.Hello.node:type_name -> netsy.peer.v1.NodeRef
-	3,  // 14: netsy.peer.v1.Hello.tail:type_name -> netsy.peer.v1.Pos
-	22, // 15: netsy.peer.v1.Receipt.compaction:type_name -> netsy.peer.v1.CompactionAnswer
-	24, // 16: netsy.peer.v1.FollowResponse.agreement:type_name -> netsy.peer.v1.Agreement
-	25, // 17: netsy.peer.v1.FollowResponse.append:type_name -> netsy.peer.v1.Append
-	28, // 18: netsy.peer.v1.FollowResponse.behind:type_name -> netsy.peer.v1.Behind
-	3,  // 19: netsy.peer.v1.Agreement.pos:type_name -> netsy.peer.v1.Pos
-	27, // 20: netsy.peer.v1.Append.logged:type_name -> netsy.peer.v1.Logged
-	26, // 21: netsy.peer.v1.Append.compaction_question:type_name -> netsy.peer.v1.CompactionQuestion
-	3,  // 22: netsy.peer.v1.Logged.pos:type_name -> netsy.peer.v1.Pos
-	30, // 23: netsy.peer.v1.ForwardRequest.read_index:type_name -> netsy.peer.v1.ReadIndexRequest
-	33, // 24: netsy.peer.v1.ForwardResponse.lease:type_name -> netsy.peer.v1.LeaseGranted
-	34, // 25: netsy.peer.v1.ForwardResponse.error:type_name -> netsy.peer.v1.ForwardError
-	32, // 26: netsy.peer.v1.ForwardResponse.read_index:type_name -> netsy.peer.v1.ReadIndex
-	2,  // 27: netsy.peer.v1.ForwardError.kind:type_name -> netsy.peer.v1.ForwardError.Kind
-	6,  // 28: netsy.peer.v1.Peer.Heartbeats:input_type -> netsy.peer.v1.HeartbeatReply
-	8,  // 29: netsy.peer.v1.Peer.PrepareEpoch:input_type -> netsy.peer.v1.PrepareEpochRequest
-	11, // 30: netsy.peer.v1.Peer.PushClusterState:input_type -> netsy.peer.v1.ClusterState
-	13, // 31: netsy.peer.v1.Peer.GetNodeState:input_type -> netsy.peer.v1.GetNodeStateRequest
-	17, // 32: netsy.peer.v1.Peer.RemoveVoter:input_type -> netsy.peer.v1.RemoveVoterRequest
-	19, // 33: netsy.peer.v1.Peer.Follow:input_type -> netsy.peer.v1.FollowRequest
-	29, // 34: netsy.peer.v1.Peer.Forward:input_type -> netsy.peer.v1.ForwardRequest
-	15, // 35: netsy.peer.v1.Election.ListMembers:input_type -> netsy.peer.v1.ListMembersRequest
-	5,  // 36: netsy.peer.v1.Peer.Heartbeats:output_type -> netsy.peer.v1.Heartbeat
-	9,  // 37: netsy.peer.v1.Peer.PrepareEpoch:output_type -> netsy.peer.v1.PrepareEpochResponse
-	12, // 38: netsy.peer.v1.Peer.PushClusterState:output_type -> netsy.peer.v1.PushClusterStateResponse
-	4,  // 39: netsy.peer.v1.Peer.GetNodeState:output_type -> netsy.peer.v1.NodeState
-	18, // 40: netsy.peer.v1.Peer.RemoveVoter:output_type -> netsy.peer.v1.RemoveVoterResponse
-	23, // 41: netsy.peer.v1.Peer.Follow:output_type -> netsy.peer.v1.FollowResponse
-	31, // 42: netsy.peer.v1.Peer.Forward:output_type -> netsy.peer.v1.ForwardResponse
-	16, // 43: netsy.peer.v1.Election.ListMembers:output_type -> netsy.peer.v1.ListMembersResponse
-	36, // [36:44] is the sub-list for method output_type
-	28, // [28:36] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	4,  // 2: netsy.peer.v1.NodeState.tail:type_name -> netsy.peer.v1.Pos
+	6,  // 3: netsy.peer.v1.NodeState.unflushed:type_name -> netsy.peer.v1.Unflushed
+	7,  // 4: netsy.peer.v1.NodeState.resigned:type_name -> netsy.peer.v1.Resignation
+	5,  // 5: netsy.peer.v1.Heartbeat.state:type_name -> netsy.peer.v1.NodeState
+	10, // 6: netsy.peer.v1.HeartbeatReply.lease:type_name -> netsy.peer.v1.ReadLease
+	5,  // 7: netsy.peer.v1.PrepareEpochResponse.state:type_name -> netsy.peer.v1.NodeState
+	13, // 8: netsy.peer.v1.ClusterState.primary:type_name -> netsy.peer.v1.NodeRef
+	17, // 9: netsy.peer.v1.ClusterState.members:type_name -> netsy.peer.v1.Member
+	17, // 10: netsy.peer.v1.ListMembersResponse.members:type_name -> netsy.peer.v1.Member
+	13, // 11: netsy.peer.v1.RemoveVoterRequest.node:type_name -> netsy.peer.v1.NodeRef
+	4,  // 12: netsy.peer.v1.StepDownResponse.tail:type_name -> netsy.peer.v1.Pos
+	2,  // 13: netsy.peer.v1.StepDownRefusal.reason:type_name -> netsy.peer.v1.StepDownRefusal.Reason
+	13, // 14: netsy.peer.v1.StepDownRefusal.primary:type_name -> netsy.peer.v1.NodeRef
+	26, // 15: netsy.peer.v1.FollowRequest.hello:type_name -> netsy.peer.v1.Hello
+	4,  // 16: netsy.peer.v1.FollowRequest.held:type_name -> netsy.peer.v1.Pos
+	27, // 17: netsy.peer.v1.FollowRequest.receipt:type_name -> netsy.peer.v1.Receipt
+	13, // 18: netsy.peer.v1.Hello.node:type_name -> netsy.peer.v1.NodeRef
+	4,  // 19: netsy.peer.v1.Hello.tail:type_name -> netsy.peer.v1.Pos
+	28, // 20: netsy.peer.v1.Receipt.compaction:type_name -> netsy.peer.v1.CompactionAnswer
+	30, // 21: netsy.peer.v1.FollowResponse.agreement:type_name -> netsy.peer.v1.Agreement
+	31, // 22: netsy.peer.v1.FollowResponse.append:type_name -> netsy.peer.v1.Append
+	34, // 23: netsy.peer.v1.FollowResponse.behind:type_name -> netsy.peer.v1.Behind
+	4,  // 24: netsy.peer.v1.Agreement.pos:type_name -> netsy.peer.v1.Pos
+	33, // 25: netsy.peer.v1.Append.logged:type_name -> netsy.peer.v1.Logged
+	32, // 26: netsy.peer.v1.Append.compaction_question:type_name -> netsy.peer.v1.CompactionQuestion
+	4,  // 27: netsy.peer.v1.Logged.pos:type_name -> netsy.peer.v1.Pos
+	36, // 28: netsy.peer.v1.ForwardRequest.read_index:type_name -> netsy.peer.v1.ReadIndexRequest
+	39, // 29: netsy.peer.v1.ForwardResponse.lease:type_name -> netsy.peer.v1.LeaseGranted
+	40, // 30: netsy.peer.v1.ForwardResponse.error:type_name -> netsy.peer.v1.ForwardError
+	38, // 31: netsy.peer.v1.ForwardResponse.read_index:type_name -> netsy.peer.v1.ReadIndex
+	3,  // 32: netsy.peer.v1.ForwardError.kind:type_name -> netsy.peer.v1.ForwardError.Kind
+	9,  // 33: netsy.peer.v1.Peer.Heartbeats:input_type -> netsy.peer.v1.HeartbeatReply
+	11, // 34: netsy.peer.v1.Peer.PrepareEpoch:input_type -> netsy.peer.v1.PrepareEpochRequest
+	14, // 35: netsy.peer.v1.Peer.PushClusterState:input_type -> netsy.peer.v1.ClusterState
+	16, // 36: netsy.peer.v1.Peer.GetNodeState:input_type -> netsy.peer.v1.GetNodeStateRequest
+	20, // 37: netsy.peer.v1.Peer.RemoveVoter:input_type -> netsy.peer.v1.RemoveVoterRequest
+	22, // 38: netsy.peer.v1.Peer.StepDown:input_type -> netsy.peer.v1.StepDownRequest
+	25, // 39: netsy.peer.v1.Peer.Follow:input_type -> netsy.peer.v1.FollowRequest
+	35, // 40: netsy.peer.v1.Peer.Forward:input_type -> netsy.peer.v1.ForwardRequest
+	18, // 41: netsy.peer.v1.Election.ListMembers:input_type -> netsy.peer.v1.ListMembersRequest
+	8,  // 42: netsy.peer.v1.Peer.Heartbeats:output_type -> netsy.peer.v1.Heartbeat
+	12, // 43: netsy.peer.v1.Peer.PrepareEpoch:output_type -> netsy.peer.v1.PrepareEpochResponse
+	15, // 44: netsy.peer.v1.Peer.PushClusterState:output_type -> netsy.peer.v1.PushClusterStateResponse
+	5,  // 45: netsy.peer.v1.Peer.GetNodeState:output_type -> netsy.peer.v1.NodeState
+	21, // 46: netsy.peer.v1.Peer.RemoveVoter:output_type -> netsy.peer.v1.RemoveVoterResponse
+	23, // 47: netsy.peer.v1.Peer.StepDown:output_type -> netsy.peer.v1.StepDownResponse
+	29, // 48: netsy.peer.v1.Peer.Follow:output_type -> netsy.peer.v1.FollowResponse
+	37, // 49: netsy.peer.v1.Peer.Forward:output_type -> netsy.peer.v1.ForwardResponse
+	19, // 50: netsy.peer.v1.Election.ListMembers:output_type -> netsy.peer.v1.ListMembersResponse
+	42, // [42:51] is the sub-list for method output_type
+	33, // [33:42] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_netsy_peer_v1_peer_proto_init() }
@@ -2578,17 +2980,17 @@ func file_netsy_peer_v1_peer_proto_init() {
 	if File_netsy_peer_v1_peer_proto != nil {
 		return
 	}
-	file_netsy_peer_v1_peer_proto_msgTypes[16].OneofWrappers = []any{
+	file_netsy_peer_v1_peer_proto_msgTypes[21].OneofWrappers = []any{
 		(*FollowRequest_Hello)(nil),
 		(*FollowRequest_Held)(nil),
 		(*FollowRequest_Receipt)(nil),
 	}
-	file_netsy_peer_v1_peer_proto_msgTypes[20].OneofWrappers = []any{
+	file_netsy_peer_v1_peer_proto_msgTypes[25].OneofWrappers = []any{
 		(*FollowResponse_Agreement)(nil),
 		(*FollowResponse_Append)(nil),
 		(*FollowResponse_Behind)(nil),
 	}
-	file_netsy_peer_v1_peer_proto_msgTypes[26].OneofWrappers = []any{
+	file_netsy_peer_v1_peer_proto_msgTypes[31].OneofWrappers = []any{
 		(*ForwardRequest_Txn)(nil),
 		(*ForwardRequest_Put)(nil),
 		(*ForwardRequest_DeleteRange)(nil),
@@ -2596,7 +2998,7 @@ func file_netsy_peer_v1_peer_proto_init() {
 		(*ForwardRequest_Compact)(nil),
 		(*ForwardRequest_ReadIndex)(nil),
 	}
-	file_netsy_peer_v1_peer_proto_msgTypes[28].OneofWrappers = []any{
+	file_netsy_peer_v1_peer_proto_msgTypes[33].OneofWrappers = []any{
 		(*ForwardResponse_Response)(nil),
 		(*ForwardResponse_Lease)(nil),
 		(*ForwardResponse_Revision)(nil),
@@ -2608,8 +3010,8 @@ func file_netsy_peer_v1_peer_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_netsy_peer_v1_peer_proto_rawDesc), len(file_netsy_peer_v1_peer_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   32,
+			NumEnums:      4,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -27,6 +27,7 @@ const (
 	Peer_PushClusterState_FullMethodName = "/netsy.peer.v1.Peer/PushClusterState"
 	Peer_GetNodeState_FullMethodName     = "/netsy.peer.v1.Peer/GetNodeState"
 	Peer_RemoveVoter_FullMethodName      = "/netsy.peer.v1.Peer/RemoveVoter"
+	Peer_StepDown_FullMethodName         = "/netsy.peer.v1.Peer/StepDown"
 	Peer_Follow_FullMethodName           = "/netsy.peer.v1.Peer/Follow"
 	Peer_Forward_FullMethodName          = "/netsy.peer.v1.Peer/Forward"
 )
@@ -54,6 +55,12 @@ type PeerClient interface {
 	// returns once cluster.json says so. FAILED_PRECONDITION if this node is not the
 	// active Primary.
 	RemoveVoter(ctx context.Context, in *RemoveVoterRequest, opts ...grpc.CallOption) (*RemoveVoterResponse, error)
+	// StepDown asks the active Primary to hand over: to stop taking writes, bring
+	// everything into the object log and to a replica, and end its reign, while it goes on
+	// as a replica. Role: admin. It returns once the reign is over. FAILED_PRECONDITION
+	// with a StepDownRefusal in its details: nothing has changed. Any other error: it
+	// may step down, now or later.
+	StepDown(ctx context.Context, in *StepDownRequest, opts ...grpc.CallOption) (*StepDownResponse, error)
 	// Follow streams the history of the active Primary to a replica, from where the
 	// two agree. The replica says Hello; the Primary answers with agreement points
 	// until the replica finds one that it holds, which its first Receipt says; then
@@ -127,6 +134,16 @@ func (c *peerClient) RemoveVoter(ctx context.Context, in *RemoveVoterRequest, op
 	return out, nil
 }
 
+func (c *peerClient) StepDown(ctx context.Context, in *StepDownRequest, opts ...grpc.CallOption) (*StepDownResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StepDownResponse)
+	err := c.cc.Invoke(ctx, Peer_StepDown_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *peerClient) Follow(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[FollowRequest, FollowResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &Peer_ServiceDesc.Streams[1], Peer_Follow_FullMethodName, cOpts...)
@@ -176,6 +193,12 @@ type PeerServer interface {
 	// returns once cluster.json says so. FAILED_PRECONDITION if this node is not the
 	// active Primary.
 	RemoveVoter(context.Context, *RemoveVoterRequest) (*RemoveVoterResponse, error)
+	// StepDown asks the active Primary to hand over: to stop taking writes, bring
+	// everything into the object log and to a replica, and end its reign, while it goes on
+	// as a replica. Role: admin. It returns once the reign is over. FAILED_PRECONDITION
+	// with a StepDownRefusal in its details: nothing has changed. Any other error: it
+	// may step down, now or later.
+	StepDown(context.Context, *StepDownRequest) (*StepDownResponse, error)
 	// Follow streams the history of the active Primary to a replica, from where the
 	// two agree. The replica says Hello; the Primary answers with agreement points
 	// until the replica finds one that it holds, which its first Receipt says; then
@@ -210,6 +233,9 @@ func (UnimplementedPeerServer) GetNodeState(context.Context, *GetNodeStateReques
 }
 func (UnimplementedPeerServer) RemoveVoter(context.Context, *RemoveVoterRequest) (*RemoveVoterResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RemoveVoter not implemented")
+}
+func (UnimplementedPeerServer) StepDown(context.Context, *StepDownRequest) (*StepDownResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method StepDown not implemented")
 }
 func (UnimplementedPeerServer) Follow(grpc.BidiStreamingServer[FollowRequest, FollowResponse]) error {
 	return status.Error(codes.Unimplemented, "method Follow not implemented")
@@ -317,6 +343,24 @@ func _Peer_RemoveVoter_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Peer_StepDown_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StepDownRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServer).StepDown(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Peer_StepDown_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServer).StepDown(ctx, req.(*StepDownRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Peer_Follow_Handler(srv interface{}, stream grpc.ServerStream) error {
 	return srv.(PeerServer).Follow(&grpc.GenericServerStream[FollowRequest, FollowResponse]{ServerStream: stream})
 }
@@ -353,6 +397,10 @@ var Peer_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RemoveVoter",
 			Handler:    _Peer_RemoveVoter_Handler,
+		},
+		{
+			MethodName: "StepDown",
+			Handler:    _Peer_StepDown_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
