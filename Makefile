@@ -69,7 +69,7 @@ lint: ## go vet, staticcheck and gofmt, in every module.
 	go vet ./...
 	go mod tidy -diff
 	go tool -modfile=tools/go.mod staticcheck ./...
-	@for m in test/*/go.mod; do echo "go vet $$(dirname $$m)"; (cd $$(dirname $$m) && go vet ./...) || exit 1; done
+	@for m in test/*/go.mod test/guides/*/go.mod; do echo "go vet $$(dirname $$m)"; (cd $$(dirname $$m) && go vet ./...) || exit 1; done
 
 .PHONY: generate
 generate: ## Generate code from proto/.
@@ -112,3 +112,7 @@ packages: ## Build the deb and the rpm into dist/ (ARCH=amd64; VERSION=1.2.3 for
 .PHONY: test-packaging
 test-packaging: ## Check systemd units, packages and cloud-init examples (needs systemd-analyze).
 	cd test/packaging && go test -count=1 -timeout 20m $(TESTFLAGS) ./...
+
+.PHONY: test-guides
+test-guides: ## Run the guides as they are written (GUIDES="quickstart tls" for some; Linux namespaces).
+	test/guides/run.sh $(GUIDES)

@@ -1,0 +1,3 @@
+module github.com/netsy-io/netsy/test/guides/guide
+
+go 1.26.0

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Runs the guides: each directory here is one, either a Go module or a run.sh.
+# Arguments choose some of them: run.sh quickstart tls.
+set -euo pipefail
+cd "$(dirname "$0")"
+failed=()
+for guide in "${@:-*}"; do
+  for dir in $guide/; do
+    dir=${dir%/}
+    printf '== guide %s (%s)\n' "$dir" "$(date +%T)"
+    if [ -f "$dir/go.mod" ]; then
+      (cd "$dir" && go test -count=1 -timeout 20m ${TESTFLAGS:-} ./...) || failed+=("$dir")
+    else
+      "$dir/run.sh" || failed+=("$dir")
+    fi
+  done
+done
+if [ ${#failed[@]} -gt 0 ]; then
+  echo "guides that don't work as written: ${failed[*]}" >&2
+  exit 1
+fi
