@@ -2,20 +2,15 @@ package clusterview
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"google.golang.org/grpc/status"
 
-	"github.com/netsy-io/netsy/pkg/bucket"
-	"github.com/netsy-io/netsy/pkg/leaderlock"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
-	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/recovery"
 	"github.com/netsy-io/netsy/pkg/registry"
-	"github.com/netsy-io/netsy/pkg/snapshot"
 )
 
 // Look reads the documents, asks all registered nodes at once (none if ask is nil), and
@@ -23,43 +18,27 @@ import (
 // to begin with (registry.ErrNotFound), or that it can't be read; whatever else is wrong is
 // among the problems, and a node that doesn't answer isn't even that.
 func Look(ctx context.Context, st objectstore.Store, clusterID string, ask recovery.Ask) (*View, error) {
-	reg := registry.New(st, clusterID)
-	c, err := reg.Cluster(ctx)
-	if err != nil {
+	r := NewReader(st, clusterID)
+	var p Parts
+	var err error
+	if p.Office, err = r.Office(ctx); err != nil {
 		return nil, err
 	}
-	v := &View{ClusterID: clusterID, Store: st.String(), Seq: c.Seq, Office: c.Office, Epoch: c.Epoch, Primary: refOf(c.Primary),
-		Durability: RuleOf(c.Durability), CompactionRevision: c.CompactionRevision, Origin: c.Origin, Nodes: []Node{}, Problems: []string{}}
-	members, err := reg.Members(ctx)
-	v.note(err, registry.ErrNotFound)
-	v.Elector = v.leader(ctx, st, bucket.ElectorLockKey)
-	v.Compactor = v.leader(ctx, st, bucket.CompactorLockKey)
-	nodes, problems, err := reg.NewNodeList().Refresh(ctx)
-	v.note(errors.Join(append(problems, err)...), nil)
-	v.addNodes(&c, nodes, members)
+	var wrong []string
+	p.Registered, err = r.Registered(ctx)
+	if wrong = append(wrong, problems(err, nil)...); err != nil {
+		p.Registered = &Registered{} // the Primary and the voters are known all the same
+	}
 	if ask != nil {
-		v.Asked = true
-		v.addStates(recovery.AskAll(ctx, nodes, ask))
+		p.Asked = recovery.AskAll(ctx, p.Registered.Nodes, ask)
 	}
-	v.addLog(ctx, st) // after the questions: what nodes hold is there, or on its way
-	v.measure()
+	p.End, err = r.End(ctx) // after the questions: what nodes hold is there, or on its way
+	wrong = append(wrong, problems(err, nil)...)
+	p.Snapshots, err = r.Snapshots(ctx)
+	wrong = append(wrong, problems(err, nil)...)
+	v := p.View(clusterID, st.String())
+	v.Problems = append(v.Problems, wrong...)
 	return v, ctx.Err()
-}
-
-// note keeps what went wrong, unless it is what may be.
-func (v *View) note(err, expected error) {
-	if err != nil && (expected == nil || !errors.Is(err, expected)) {
-		v.Problems = append(v.Problems, strings.Split(err.Error(), "\n")...)
-	}
-}
-
-func (v *View) leader(ctx context.Context, st objectstore.Store, key string) *Leader {
-	h, err := leaderlock.Read(ctx, st, key, v.ClusterID)
-	v.note(err, objectstore.ErrNotFound)
-	if err != nil || h.LeaderID == "" {
-		return nil
-	}
-	return &Leader{h.LeaderID, h.Address}
 }
 
 // addNodes lists the registered nodes, and the voters that are not among them: those
@@ -120,28 +99,6 @@ func HealthName(h peerpb.Health) string {
 // PrimaryStateName is for people: replica, primary and so on.
 func PrimaryStateName(s peerpb.PrimaryState) string {
 	return strings.ToLower(strings.TrimPrefix(s.String(), "PRIMARY_STATE_"))
-}
-
-// attempts at the end of a log that the compactor frees slots of meanwhile.
-const attempts = 3
-
-func (v *View) addLog(ctx context.Context, st objectstore.Store) {
-	var end recovery.LogEnd
-	var err error
-	for range attempts {
-		end, err = recovery.FindEnd(ctx, st)
-		if !errors.Is(err, objectlog.ErrSuperseded) && !errors.Is(err, objectlog.ErrGap) {
-			break
-		}
-	}
-	if v.note(err, nil); err == nil {
-		v.ObjectLog = LogEndOf(end)
-	}
-	all, err := snapshot.New(st, snapshot.Options{}).List(ctx)
-	v.note(err, nil)
-	if n := len(all); n > 0 {
-		v.Snapshot = &Snapshot{all[n-1].Revision, all[n-1].Size, all[n-1].Modified}
-	}
 }
 
 // measure sets what follows from the rest.

@@ -28,16 +28,41 @@ const (
 // FindEnd finds the end of the object log in some 2 x log2(revisions) listings of
 // one key, instead of listing them all, and verifies what it ends with.
 func FindEnd(ctx context.Context, store objectstore.Store) (LogEnd, error) {
-	chunk, err := lastKey(ctx, store, chunks)
+	return findEnd(ctx, store, 0)
+}
+
+// FindEndAgain is FindEnd for one that knows an end from before: it begins there, with some
+// 2 x log2(revisions since then) listings, and eight requests if nothing was added.
+func FindEndAgain(ctx context.Context, store objectstore.Store, before LogEnd) (LogEnd, error) {
+	return findEnd(ctx, store, keyRevision(before.Key))
+}
+
+// keyRevision is the revision in the key of a chunk or a snapshot; 0 if it is neither's.
+func keyRevision(key string) record.Revision {
+	name := strings.TrimPrefix(strings.TrimPrefix(key, chunks), snapshots)
+	rev, err := record.ParseRevisionKey(strings.TrimSuffix(name, suffix))
+	if err != nil {
+		return 0
+	}
+	return rev
+}
+
+// findEnd finds the end among the keys at or above from. If there are none, what was there
+// is gone, and it looks at all.
+func findEnd(ctx context.Context, store objectstore.Store, from record.Revision) (LogEnd, error) {
+	chunk, err := lastKey(ctx, store, chunks, from)
 	if err != nil {
 		return LogEnd{}, err
 	}
 	// Snapshots after chunks: the chunks below one are deleted only once it is there.
-	snapshot, err := lastKey(ctx, store, snapshots)
+	snapshot, err := lastKey(ctx, store, snapshots, from)
 	if err != nil {
 		return LogEnd{}, err
 	}
 	if chunk == 0 && snapshot == 0 {
+		if from > 0 {
+			return findEnd(ctx, store, 0)
+		}
 		return LogEnd{}, nil
 	}
 	// A snapshot is named after its last revision, a chunk after its first.
@@ -59,11 +84,11 @@ func FindEnd(ctx context.Context, store objectstore.Store) (LogEnd, error) {
 	return LogEnd{Last: end.Last, Key: key, Written: info.Modified}, nil
 }
 
-// lastKey finds the revision of the last key under a prefix, 0 if there is none. Stores
-// list only forwards, so it asks "is there a key beyond this one?", ever further away,
+// lastKey finds the revision of the last key under a prefix, 0 if there is none at or above
+// from. Stores list only forwards, so it asks "is there a key beyond this one?", ever further away,
 // and then ever nearer.
-func lastKey(ctx context.Context, store objectstore.Store, prefix string) (record.Revision, error) {
-	last, ok, err := firstBeyond(ctx, store, prefix, 0)
+func lastKey(ctx context.Context, store objectstore.Store, prefix string, from record.Revision) (record.Revision, error) {
+	last, ok, err := firstBeyond(ctx, store, prefix, max(from-1, 0))
 	if err != nil || !ok {
 		return 0, err
 	}

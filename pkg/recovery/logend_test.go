@@ -56,12 +56,20 @@ func TestLastKey(t *testing.T) {
 		}
 		put(t, s, "chunkz", nil) // beyond the prefix
 		s.Inject(trace.Fault())
-		got, err := lastKey(t.Context(), s, chunks)
+		got, err := lastKey(t.Context(), s, chunks, 0)
 		if err != nil || got != want {
 			t.Fatalf("%v: %d, %v", set, got, err)
 		}
-		if n := strings.Count(trace.String(), "\n"); n > 140 {
-			t.Errorf("%v: %d listings", set, n)
+		listings := strings.Count(trace.String(), "\n")
+		if listings > 140 {
+			t.Errorf("%v: %d listings", set, listings)
+		}
+		got, err = lastKey(t.Context(), s, chunks, want) // which is known
+		if err != nil || got != want {
+			t.Fatalf("%v, from its last: %d, %v", set, got, err)
+		}
+		if n := strings.Count(trace.String(), "\n") - listings; n > 2 {
+			t.Errorf("%v, from its last: %d listings", set, n)
 		}
 	}
 }
@@ -120,6 +128,47 @@ func TestFindEnd(t *testing.T) {
 	if _, err := FindEnd(t.Context(), s); err == nil || !strings.Contains(err.Error(), "chunks/zzz") {
 		t.Errorf("a foreign key: %v", err)
 	}
+}
+
+// Whatever was known before, and whatever was freed since, the end found again is the end.
+func TestFindEndAgain(t *testing.T) {
+	var trace fault.Trace
+	s := fault.New(memstore.New(time.Now))
+	var known LogEnd
+	check := func(name string, want record.Revision, listings int) {
+		t.Helper()
+		before := strings.Count(trace.String(), "list")
+		end, err := FindEndAgain(t.Context(), s, known)
+		n := strings.Count(trace.String(), "list") - before
+		if all, allErr := FindEnd(t.Context(), s); err != nil || allErr != nil || end != all || end.Last.Revision != want {
+			t.Errorf("%s: %+v, %v; looked for anew: %+v, %v", name, end, err, all, allErr)
+		}
+		if n > listings {
+			t.Errorf("%s: %d listings", name, n)
+		}
+		known = end
+	}
+	s.Inject(trace.Fault())
+	check("empty", 0, 2)
+	for rev := record.Revision(1); rev < 4000; rev += 10 {
+		plant(t, s, 1, rev, 10)
+	}
+	check("grown", 4000, 60)
+	check("idle", 4000, 6)
+	plant(t, s, 1, 4001, 3)
+	check("one more", 4003, 8)
+	plantSnapshot(t, s, record.Pos{Epoch: 1, Revision: 4003})
+	check("a snapshot", 4003, 8)
+	for rev := record.Revision(1); rev <= 4001; rev += 10 {
+		if err := s.Delete(t.Context(), objectlog.ChunkKey(rev), objectstore.Always()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check("freed", 4003, 8)
+	known = LogEnd{Key: objectlog.ChunkKey(9000)}
+	check("known from another bucket", 4003, 60)
+	known = LogEnd{Key: "chunks/what"}
+	check("nothing is known", 4003, 60)
 }
 
 // A Primary at work adds to the log meanwhile.
