@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime"
 	"time"
 
 	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"
@@ -57,7 +58,7 @@ func newStoreProcess(ctx context.Context, p *config.Process, log hclog.Logger) (
 	d := &process{Process: p, log: log, metrics: prometheus.NewRegistry()}
 	d.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "netsy_build_info", Help: "Always 1; its labels say which build this is.", ConstLabels: prometheus.Labels{"version": version.String()},
+		Name: "netsy_build_info", Help: "Always 1; its labels say which build this is.", ConstLabels: prometheus.Labels{"version": version.String(), "goversion": runtime.Version()},
 	})
 	info.Set(1)
 	d.metrics.MustRegister(info)

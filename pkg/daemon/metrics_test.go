@@ -1,25 +1,19 @@
 package daemon
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"maps"
-	"net"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/netsy-io/netsy/pkg/config"
-	"github.com/netsy-io/netsy/pkg/identity"
 )
 
 var update = flag.Bool("update", false, "rewrite the tables of docs/metrics.md")
@@ -30,11 +24,21 @@ const (
 	tablesEnd   = "<!-- end -->\n"
 )
 
-// TestMetricsPage compares docs/metrics.md with what a running node, which has an
-// elector in office within it, and a compactor have registered.
+// TestMetricsPage compares docs/metrics.md with what two running nodes, one of them Primary
+// with an elector in office within it, and a compactor have registered.
 func TestMetricsPage(t *testing.T) {
-	settings := oneNode(t)
-	want := tables(t, runningNode(t, settings), ranCompactor(t, settings))
+	w := newWorld(t)
+	var compactor *prometheus.Registry
+	if !t.Run("an earlier reign, and a snapshot of it", func(t *testing.T) {
+		r := w.run(t, 0)
+		r.await(t, "netsy_primary_epoch")
+		compactor = ranCompactor(t, r.d.Process)
+	}) {
+		return
+	}
+	a, b := w.runningNodes(t)
+	a.await(t, "netsy_primary_snapshot_revision")
+	want := tables(t, a.d.metrics, b.d.metrics, compactor)
 	page, err := os.ReadFile(metricsPage)
 	if err != nil {
 		t.Fatal(err)
@@ -51,36 +55,13 @@ func TestMetricsPage(t *testing.T) {
 		}
 	}
 	if got != want {
-		t.Errorf("%s is not what a node and a compactor register: run go test ./pkg/daemon -update", metricsPage)
+		t.Errorf("%s is not what nodes and a compactor register: run go test ./pkg/daemon -update", metricsPage)
 	}
-}
-
-// runningNode runs a node with an elector until the test ends, and returns the
-// process's metrics once the node is Primary.
-func runningNode(t *testing.T, settings *config.Process) *prometheus.Registry {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	d, err := newProcess(ctx, settings, hclog.NewNullLogger())
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := d.newNode(ctx, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return n.Run(ctx) })
-	g.Go(func() error { return d.runElector(ctx, "node-"+d.NodeID, true) })
-	t.Cleanup(func() {
-		cancel()
-		if err := g.Wait(); err != nil {
-			t.Errorf("stopping: %v", err)
+	for _, name := range regexp.MustCompile(`netsy_[a-z_]+[a-z]`).FindAllString(head, -1) {
+		if !strings.Contains(want, "`"+strings.TrimSuffix(name, "_bucket")+"`") {
+			t.Errorf("%s speaks of %s, which there isn't", metricsPage, name)
 		}
-	})
-	if _, err := n.Active(ctx); err != nil {
-		t.Fatal(err)
 	}
-	return d.metrics
 }
 
 // ranCompactor returns the metrics of a compactor that has written a snapshot.
@@ -98,54 +79,16 @@ func ranCompactor(t *testing.T, settings *config.Process) *prometheus.Registry {
 	return d.metrics
 }
 
-// oneNode makes the settings of a node in a new directory, with its certificate.
-func oneNode(t *testing.T) *config.Process {
-	t.Helper()
-	dir, c := t.TempDir(), config.Defaults()
-	c.ClusterID, c.Storage.Provider, c.Storage.BucketName = "metrics", "file", filepath.Join(dir, "objects")
-	if err := os.Mkdir(c.Storage.BucketName, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	peer := freeAddress(t) // the elector finds the node by it, so it must be known before
-	return &config.Process{
-		NodeID: "node-1", DataDir: filepath.Join(dir, "data"), TLS: certificate(t, dir, c.ClusterID), Cluster: c,
-		BindPeer: peer, AdvertisePeer: peer, BindClient: "127.0.0.1:0", AdvertiseClient: "localhost:2378",
-		BindHealth: "127.0.0.1:0", BindElection: "127.0.0.1:0", AdvertiseElection: "localhost:8443",
-	}
-}
-
-func certificate(t *testing.T, dir, clusterID string) identity.Files {
-	t.Helper()
-	f := identity.Files{CA: filepath.Join(dir, "ca.crt"), Cert: filepath.Join(dir, "node.crt"), Key: filepath.Join(dir, "node.key")}
-	ca, err := identity.NewCA(clusterID, 2*time.Hour)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ca.WriteFiles(f.CA, filepath.Join(dir, "ca.key"), false); err != nil {
-		t.Fatal(err)
-	}
-	pair, err := ca.Issue(identity.IssueRequest{Role: identity.RolePeer, Name: "node-1", Validity: time.Hour, DNS: []string{"localhost"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := pair.WriteFiles(f.Cert, f.Key, false); err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // described takes a metric's description apart; the library shows it only as text.
 var described = regexp.MustCompile(`^Desc\{fqName: "([^"]*)", help: "(.*?)", (?:unit: "[^"]*", )?constLabels: \{(.*)\}, variableLabels: \{(.*)\}\}$`)
+
+// presence says of the parts that belong to a role when they are there; TestRoles proves it.
+var presence = map[string]string{
+	"netsy_elector": "Only while the process's elector is in office.\n\n",
+	"netsy_primary": "Only while the node is the active Primary, or hands over.\n\n",
+	"netsy_replica": "Only while the node follows another's reign, or tries to.\n\n",
+	"netsy_office":  "Only in a process with an elector.\n\n",
+}
 
 // tables writes a table for each part of Netsy, from descriptions rather than
 // values: a metric with labels has no value before something happens.
@@ -161,7 +104,7 @@ func tables(t *testing.T, regs ...*prometheus.Registry) string {
 	var b strings.Builder
 	for _, part := range sorted(rows) {
 		slices.Sort(rows[part])
-		fmt.Fprintf(&b, "\n### `%s`\n\n| metric | type | labels | |\n|---|---|---|---|\n%s\n", part, strings.Join(slices.Compact(rows[part]), "\n"))
+		fmt.Fprintf(&b, "\n### `%s`\n\n%s| metric | type | labels | |\n|---|---|---|---|\n%s\n", part, presence[part], strings.Join(slices.Compact(rows[part]), "\n"))
 	}
 	return b.String() + "\n"
 }

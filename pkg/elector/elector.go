@@ -80,6 +80,17 @@ func (e *Elector) Held() error {
 	return nil
 }
 
+// hold notes why the cluster can't begin; nil: it can.
+func (e *Elector) hold(err error) {
+	if err == nil {
+		e.held.Store(nil)
+		e.opt.Metrics.refused.Set(0)
+		return
+	}
+	e.held.Store(&err)
+	e.opt.Metrics.refused.Set(1)
+}
+
 // Run competes for office and elects until ctx ends, and then returns nil, with the
 // lock released and everything stopped. It returns an error only for what time
 // can't mend: a damaged document, another cluster's bucket, missing permissions.
@@ -110,7 +121,7 @@ func (e *Elector) lead(ctx context.Context) error {
 	}
 	o := newOffice(e, c, time.Now())
 	e.office.Store(o)
-	e.opt.Metrics.enter()
+	e.opt.Metrics.enter(c.Epoch)
 	e.opt.Logger.Info("took office", "event", "elector_took_office", "office", c.Office, "epoch", c.Epoch, "primary", c.Primary)
 	defer func() {
 		e.office.Store(nil)
@@ -125,7 +136,7 @@ func (e *Elector) lead(ctx context.Context) error {
 // can land there. The write also says how long leases may last from here on, before this one
 // grants any. An unknown outcome is settled by doing it again.
 func (e *Elector) takeOffice(ctx context.Context) (registry.Cluster, error) {
-	defer e.held.Store(nil)
+	defer e.hold(nil)
 	for conflicts, trouble := 0, ""; ; {
 		c, err := e.origin.Settle(ctx)
 		if err == nil {
@@ -146,7 +157,7 @@ func (e *Elector) takeOffice(ctx context.Context) (registry.Cluster, error) {
 		case ctx.Err() != nil:
 			return registry.Cluster{}, context.Cause(ctx)
 		case refused:
-			e.held.Store(&err)
+			e.hold(err)
 			retry = refusedPause
 			if s := err.Error(); s != trouble {
 				trouble = s

@@ -19,10 +19,11 @@ type Files struct {
 
 // material is one consistent state of the three files.
 type material struct {
-	raw   rawFiles
-	pair  tls.Certificate
-	pool  *x509.CertPool
-	owner Identity
+	raw       rawFiles
+	pair      tls.Certificate
+	pool      *x509.CertPool
+	trustEnds time.Time // when the last certificate of pool expires
+	owner     Identity
 }
 
 type rawFiles struct{ ca, cert, key []byte }
@@ -57,7 +58,7 @@ func (f Files) read() (rawFiles, error) {
 func (f Files) parse(raw rawFiles, now time.Time) (*material, error) {
 	m := &material{raw: raw}
 	var err error
-	if m.pool, err = parsePool(raw.ca); err != nil {
+	if m.pool, m.trustEnds, err = parsePool(raw.ca); err != nil {
 		return nil, fmt.Errorf("identity: CA file %s: %w", f.CA, err)
 	}
 	if m.pair, err = tls.X509KeyPair(raw.cert, raw.key); err != nil {
@@ -119,29 +120,32 @@ func verifyChain(chain []*x509.Certificate, pool *x509.CertPool, use x509.ExtKey
 
 // parsePool is strict where CertPool.AppendCertsFromPEM skips what it can't
 // read, so that a damaged bundle is reported rather than found to lack a CA later.
-// A certificate that is no CA would be trusted as itself, and is refused.
-func parsePool(b []byte) (*x509.CertPool, error) {
+// A certificate that is no CA would be trusted as itself, and is refused. ends is when the last one expires.
+func parsePool(b []byte) (_ *x509.CertPool, ends time.Time, _ error) {
 	pool, n := x509.NewCertPool(), 0
 	for len(bytes.TrimSpace(b)) > 0 {
 		block, rest := pem.Decode(b)
 		if block == nil {
-			return nil, fmt.Errorf("data that is not PEM after certificate %d", n)
+			return nil, ends, fmt.Errorf("data that is not PEM after certificate %d", n)
 		}
 		if block.Type != "CERTIFICATE" {
-			return nil, fmt.Errorf("has a PEM block %q, want only CERTIFICATE", block.Type)
+			return nil, ends, fmt.Errorf("has a PEM block %q, want only CERTIFICATE", block.Type)
 		}
 		c, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("certificate %d: %w", n+1, err)
+			return nil, ends, fmt.Errorf("certificate %d: %w", n+1, err)
 		}
 		if !c.IsCA || !c.BasicConstraintsValid {
-			return nil, fmt.Errorf("certificate %d (%s) is not a CA", n+1, c.Subject)
+			return nil, ends, fmt.Errorf("certificate %d (%s) is not a CA", n+1, c.Subject)
 		}
 		pool.AddCert(c)
+		if c.NotAfter.After(ends) {
+			ends = c.NotAfter
+		}
 		b, n = rest, n+1
 	}
 	if n == 0 {
-		return nil, fmt.Errorf("holds no certificate")
+		return nil, ends, fmt.Errorf("holds no certificate")
 	}
-	return pool, nil
+	return pool, ends, nil
 }

@@ -7,6 +7,7 @@ type Metrics struct {
 	reloads  *prometheus.CounterVec
 	broken   prometheus.Gauge
 	notAfter prometheus.Gauge
+	caEnds   prometheus.Gauge
 	refusals *prometheus.CounterVec
 }
 
@@ -22,8 +23,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "1 while the TLS files on disk can't be used and the last good ones are.",
 		}),
 		notAfter: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "netsy_tls_certificate_not_after_seconds",
+			Name: "netsy_tls_certificate_not_after_timestamp_seconds",
 			Help: "When the certificate in use expires, in seconds since 1970.",
+		}),
+		caEnds: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "netsy_tls_ca_not_after_timestamp_seconds",
+			Help: "When the last certificate of the CA file expires, in seconds since 1970.",
 		}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "netsy_identity_refusals_total",
@@ -31,7 +36,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"side", "reason"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.reloads, m.broken, m.notAfter, m.refusals)
+		reg.MustRegister(m.reloads, m.broken, m.notAfter, m.caEnds, m.refusals)
 	}
 	return m
 }
@@ -40,6 +45,7 @@ func (m *Metrics) loaded(x *material) {
 	m.reloads.WithLabelValues("ok").Inc()
 	m.broken.Set(0)
 	m.notAfter.Set(float64(x.pair.Leaf.NotAfter.Unix()))
+	m.caEnds.Set(float64(x.trustEnds.Unix()))
 }
 
 func (m *Metrics) rejected() {

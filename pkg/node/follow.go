@@ -57,6 +57,8 @@ const diskRetry = time.Second
 // follow follows l's reign until it is over, as far as this node knows, or ctx ends.
 // It returns an error only if the node can't go on.
 func (n *Node) follow(ctx context.Context, l leadership, address string) error {
+	n.meters.replicaRole.Enter()
+	defer n.meters.replicaRole.Leave()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	watched := make(chan struct{})

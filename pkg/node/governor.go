@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/primary"
@@ -86,9 +87,16 @@ func (n *Node) reign(ctx context.Context, epoch record.Epoch) error {
 		log.Error("could not become active", "event", "primary_start_failed", "error", err)
 		return n.reignFailed(err)
 	}
+	n.meters.primaryRole.Enter()
+	defer n.meters.primaryRole.Leave()
 	n.state.setRole(pb.PrimaryState_PRIMARY_STATE_ACTIVE, r)
 	log.Info("active Primary", "event", "primary_active", "revision", n.mvcc.Snapshot().Revision())
+	look, stop := context.WithCancel(ctx)
+	var looking sync.WaitGroup
+	looking.Go(func() { n.watchSnapshots(look) })
 	n.await(ctx, r)
+	stop()
+	looking.Wait()
 	err = r.Err()
 	if errors.Is(err, primary.ErrStopped) {
 		log.Info("reign ended", "event", "primary_ended", "reason", err)

@@ -14,6 +14,7 @@ import (
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/primary"
 	"github.com/netsy-io/netsy/pkg/replication"
+	"github.com/netsy-io/netsy/pkg/rolemetrics"
 	"github.com/netsy-io/netsy/pkg/snapshot"
 	"github.com/netsy-io/netsy/pkg/watch"
 )
@@ -54,14 +55,20 @@ type meters struct {
 
 	replication *replication.Metrics
 	forward     *forward.Metrics
+
+	snapshots snapshotGauges
+
+	primaryRole, replicaRole *rolemetrics.Role
 }
 
 func newMeters(reg prometheus.Registerer) meters {
+	reigns, follows := rolemetrics.New(reg), rolemetrics.New(reg)
 	return meters{
+		primaryRole: reigns, replicaRole: follows, snapshots: newSnapshotGauges(reigns),
 		mvcc: mvcc.NewMetrics(reg), watch: watch.NewMetrics(reg),
 		objectLog: objectlog.NewMetrics(reg), snapshot: snapshot.NewMetrics(reg), loading: loading.NewMetrics(reg),
-		primary: primary.NewMetrics(reg), replication: replication.NewMetrics(reg),
-		forward: forward.NewMetrics(reg),
+		primary: primary.NewMetrics(reigns), replication: replication.NewMetrics(reigns, follows),
+		forward: forward.NewMetrics(follows),
 	}
 }
 
@@ -74,6 +81,18 @@ func (n *Node) registerMetrics() {
 		health, _, _, _ := n.state.view()
 		return boolGauge(health == pb.Health_HEALTH_HEALTHY)
 	})
+	gauge("netsy_node_ready", "1 if the node answers reads and writes, as /readyz says, else 0.", func() float64 {
+		return boolGauge(n.state.serves() && n.state.HasLeader())
+	})
+	gauge("netsy_node_has_primary", "1 if the node is the Primary or follows it, else 0.", func() float64 { return boolGauge(n.state.HasLeader()) })
+	gauge("netsy_node_epoch", "Epoch in cluster.json as the node last heard.", func() float64 {
+		_, _, _, cs := n.state.view()
+		return float64(cs.Epoch)
+	})
+	gauge("netsy_node_members", "Registered nodes, as the node last heard.", func() float64 {
+		_, _, _, cs := n.state.view()
+		return float64(len(cs.Members))
+	})
 	gauge("netsy_node_primary", "1 if the node is the active Primary, else 0.", func() float64 {
 		r, _ := n.state.current()
 		return boolGauge(r != nil)
@@ -85,6 +104,7 @@ func (n *Node) registerMetrics() {
 		return float64(n.mvcc.CompactRevision())
 	})
 	gauge("netsy_node_db_size_bytes", "Size of the local SQLite file.", func() float64 { s, _ := n.mvcc.Size(); return float64(s) })
+	gauge("netsy_node_db_in_use_bytes", "Bytes of the local SQLite file that hold something; the rest is reused.", func() float64 { _, s := n.mvcc.Size(); return float64(s) })
 }
 
 func boolGauge(b bool) float64 {

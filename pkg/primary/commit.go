@@ -140,6 +140,7 @@ func (c *committer) take(b *batch) {
 	c.unlogged = append(c.unlogged, b)
 	c.unloggedB += b.bytes
 	c.r.full.Store(c.unloggedB >= c.r.cfg.MaxUnlogged)
+	c.meterUnlogged()
 }
 
 // advance does whatever can be done now, and sets the timer for what is due later.

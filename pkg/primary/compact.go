@@ -2,6 +2,7 @@ package primary
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -28,32 +29,43 @@ func (r *Reign) Compact(ctx context.Context, rev record.Revision) error {
 // compact puts rev to all nodes that follow and to this one, and, unless one refuses,
 // or in any case with force, makes it the compaction revision. It returns the answers.
 func (r *Reign) compact(ctx context.Context, rev record.Revision, force bool) ([]replication.CompactionAnswer, error) {
+	answers, done, err := r.tryCompact(ctx, rev, force)
+	switch {
+	case done:
+		r.cfg.Metrics.compactions.WithLabelValues(compactionDone).Inc()
+	case err != nil && !errors.Is(err, mvcc.ErrCompacted) && !errors.Is(err, mvcc.ErrFutureRev) && ctx.Err() == nil:
+		r.cfg.Metrics.compactions.WithLabelValues(compactionFailed).Inc()
+	}
+	return answers, err
+}
+
+func (r *Reign) tryCompact(ctx context.Context, rev record.Revision, force bool) (_ []replication.CompactionAnswer, done bool, _ error) {
 	r.compacting.Lock()
 	defer r.compacting.Unlock()
 	if r.ctx.Err() != nil {
-		return nil, ErrNotPrimary
+		return nil, false, ErrNotPrimary
 	}
 	st := r.cfg.Store
 	if rev <= st.CompactRevision() {
-		return nil, mvcc.ErrCompacted
+		return nil, false, mvcc.ErrCompacted
 	}
 	if rev > st.Snapshot().Revision() {
-		return nil, mvcc.ErrFutureRev
+		return nil, false, mvcc.ErrFutureRev
 	}
 	answers := r.question(ctx, rev, force)
 	if needed, _ := refusals(answers); needed > 0 && !force {
-		return answers, nil
+		return answers, false, nil
 	}
 	if err := r.cfg.Office.SetCompaction(ctx, rev); err != nil {
-		return answers, err
+		return answers, false, err
 	}
 	if err := st.Compact(ctx, rev); err != nil {
-		return answers, err
+		return answers, false, err
 	}
 	r.cfg.Hub.Compacted(rev)
 	r.feed.Committed(st.Snapshot().Revision(), rev)
 	r.cfg.Logger.Info("compacted history", "event", "compaction", "revision", rev)
-	return answers, nil
+	return answers, true, nil
 }
 
 // question asks this node's watches, then, unless they refuse, every follower's. A

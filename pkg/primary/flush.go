@@ -47,12 +47,21 @@ func (c *committer) logged(n, bytes int, info objectlog.ChunkInfo, err error) er
 	c.unlogged = c.unlogged[n:]
 	c.unloggedB -= bytes
 	c.r.full.Store(c.unloggedB >= c.r.cfg.MaxUnlogged)
-	c.r.cfg.Metrics.unlogged.Set(float64(c.unloggedB))
+	c.meterUnlogged()
 	c.ledger.logged = info.Last.Revision
 	c.chunk, c.loggedAt = info, time.Now()
 	c.feed.Logged(info.First, info.Last)
 	c.noteLogged()
 	return nil
+}
+
+// meterUnlogged shows what waits for the object log.
+func (c *committer) meterUnlogged() {
+	var oldest time.Time
+	if len(c.unlogged) > 0 {
+		oldest = c.unlogged[0].taken
+	}
+	c.r.cfg.Metrics.noteUnlogged(c.unloggedB, oldest)
 }
 
 // noteLogged tells the local copy how far the object log has come, once it has come

@@ -95,23 +95,50 @@ func (c *committer) wanted() registry.Durability {
 	return s.wanted()
 }
 
+// fallbackReason is why receipts can't go on acknowledging.
+type fallbackReason string
+
+const (
+	leaving      fallbackReason = "the Primary is leaving"
+	tooFew       fallbackReason = "too few voters are healthy"
+	votersChange fallbackReason = "the voters change"
+	receiptsLate fallbackReason = "receipts are late"
+)
+
+// fallbacks are all of them.
+var fallbacks = []fallbackReason{leaving, tooFew, votersChange, receiptsLate}
+
+// reason is w as metrics have it.
+func (w fallbackReason) reason() string {
+	switch w {
+	case leaving:
+		return "leaving"
+	case tooFew:
+		return "too_few_voters"
+	case votersChange:
+		return "voters_change"
+	default:
+		return "receipts_late"
+	}
+}
+
 // mustFallBack says why receipts can't go on acknowledging, or nothing.
-func (c *committer) mustFallBack(w registry.Durability, now time.Time) string {
+func (c *committer) mustFallBack(w registry.Durability, now time.Time) fallbackReason {
 	switch {
 	case c.leaving != nil:
-		return "the Primary is leaving"
+		return leaving
 	case w.Mode != registry.ModeQuorum:
 		c.pause = now.Add(2 * c.r.cfg.QuorumTimeout) // one that comes and goes must not swap cluster.json each time
-		return "too few voters are healthy"
+		return tooFew
 	case !w.Equal(*c.ledger.rule):
 		if c.settled(w, now) {
-			return "the voters change"
+			return votersChange
 		}
 	}
 	if at, ok := c.receiptsDue(); ok && !now.Before(at) {
 		c.pause = now.Add(2 * c.r.cfg.QuorumTimeout) // who was late will be late again
 		clear(c.caught)
-		return "receipts are late"
+		return receiptsLate
 	}
 	return ""
 }
@@ -136,10 +163,11 @@ func (c *committer) receiptsDue() (time.Time, bool) {
 }
 
 // fallBack begins the way back to the object-storage path.
-func (c *committer) fallBack(why string) {
+func (c *committer) fallBack(w fallbackReason) {
 	c.falling = true
-	c.r.cfg.Metrics.switches.WithLabelValues("object-storage").Inc()
-	c.r.cfg.Logger.Warn("falling back to object storage", "event", "path_switch", "path", "object-storage", "reason", why,
+	c.r.cfg.Metrics.switches.WithLabelValues(pathStorage).Inc()
+	c.r.cfg.Metrics.fallbacks.WithLabelValues(w.reason()).Inc()
+	c.r.cfg.Logger.Warn("falling back to object storage", "event", "path_switch", "path", pathStorage, "reason", string(w),
 		"unlogged_bytes", c.unloggedB, "in_flight", len(c.inFlight))
 }
 
@@ -183,9 +211,10 @@ func (c *committer) swapped(d registry.Durability, err error) error {
 	if d.Mode == registry.ModeQuorum {
 		c.ledger.countReceipts(d)
 		c.r.rule.Store(&d)
-		c.r.cfg.Metrics.switches.WithLabelValues("quorum").Inc()
+		c.r.cfg.Metrics.switches.WithLabelValues(pathQuorum).Inc()
 	}
 	c.r.cfg.Metrics.quorum.Set(boolGauge(d.Mode == registry.ModeQuorum))
+	c.r.cfg.Metrics.voters.Set(float64(votersOf(d)))
 	c.answerRemovals()
 	return nil
 }

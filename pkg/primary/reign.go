@@ -153,10 +153,12 @@ type Reign struct {
 // only. A failed start leaves nothing running, and the epoch is used up.
 func Start(ctx context.Context, cfg Config) (*Reign, error) {
 	cfg.complete()
+	begun := time.Now()
 	r, err := start(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("primary: starting epoch %d: %w", cfg.Epoch, err)
 	}
+	cfg.Metrics.startSeconds.Set(time.Since(begun).Seconds())
 	return r, nil
 }
 
@@ -207,6 +209,7 @@ func start(ctx context.Context, cfg Config) (*Reign, error) {
 		r.feed.Close(err)
 		return nil, err
 	}
+	cfg.Metrics.begin(cfg.Epoch, terms.Durability)
 	r.run(working, newCommitter(r, writer, r.feed, terms.Durability))
 	return r, nil
 }

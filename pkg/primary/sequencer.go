@@ -14,10 +14,10 @@ const queueSize = 10000
 // propose queues p and waits for its outcome.
 func (r *Reign) propose(ctx context.Context, eval func(*mvcc.Working, mvcc.Stamp) (any, *mvcc.Change, error)) (any, error) {
 	if r.draining.Load() {
-		return nil, ErrDraining
+		return nil, r.cfg.Metrics.refuse(ErrDraining)
 	}
 	if r.full.Load() {
-		return nil, ErrNoSpace
+		return nil, r.cfg.Metrics.refuse(ErrNoSpace)
 	}
 	p := &proposal{ctx: ctx, eval: eval, done: make(chan outcome, 1)}
 	select {
@@ -25,7 +25,7 @@ func (r *Reign) propose(ctx context.Context, eval func(*mvcc.Working, mvcc.Stamp
 	case <-r.over:
 		return nil, ErrNotPrimary
 	default:
-		return nil, ErrQueueFull
+		return nil, r.cfg.Metrics.refuse(ErrQueueFull)
 	}
 	select {
 	case o := <-p.done:

@@ -63,7 +63,7 @@ func (c *FeedConfig) setDefaults() {
 		c.Logger = hclog.NewNullLogger()
 	}
 	if c.Metrics == nil {
-		c.Metrics = NewMetrics(nil)
+		c.Metrics = NewMetrics(nil, nil)
 	}
 }
 
@@ -133,6 +133,7 @@ func NewFeed(ctx context.Context, cfg FeedConfig) (*Feed, error) {
 		copies: map[string]*replicaCopy{}, waiters: map[chan struct{}]struct{}{},
 	}
 	f.ctx, f.cancel = context.WithCancelCause(context.Background())
+	cfg.Metrics.feed.Store(f)
 	return f, nil
 }
 
@@ -259,4 +260,5 @@ func (f *Feed) Close(cause error) {
 	f.mu.Unlock()
 	f.cancel(cause)
 	f.wg.Wait()
+	f.cfg.Metrics.feed.CompareAndSwap(f, nil) // it must not outlive the reign
 }

@@ -61,7 +61,7 @@ func (c *FollowConfig) setDefaults() {
 		c.Logger = hclog.NewNullLogger()
 	}
 	if c.Metrics == nil {
-		c.Metrics = NewMetrics(nil)
+		c.Metrics = NewMetrics(nil, nil)
 	}
 }
 
@@ -83,7 +83,6 @@ func Follow(ctx context.Context, cfg FollowConfig) error {
 		err = context.Cause(ctx)
 	}
 	cfg.Metrics.streamEnded(err)
-	cfg.Metrics.lag.Set(0) // not known any more
 	return fmt.Errorf("replication: following epoch %d: %w", cfg.Epoch, err)
 }
 
@@ -134,6 +133,7 @@ func (r *replica) follow(ctx context.Context) error {
 	if err := r.begin(ctx, agreed); err != nil {
 		return err
 	}
+	defer r.cfg.Metrics.agreed()()
 	r.cfg.Following()
 	return r.run(ctx)
 }
@@ -343,6 +343,7 @@ func (r *replica) receipts(ctx context.Context) error {
 			return err
 		}
 		r.cfg.Metrics.sentReceipts.Inc()
+		r.cfg.Metrics.lastReceipt.SetToCurrentTime()
 		beat.Reset(r.cfg.HeartbeatInterval)
 	}
 }
