@@ -67,6 +67,10 @@ func (d *process) newNode(ctx context.Context, members node.MembersFunc) (*node.
 	if err != nil {
 		return nil, err
 	}
+	shared, clientHTTP, err := d.source.SharedPort(identity.ClientPort, etcdapi.Policy, d.log, d.tls)
+	if err != nil {
+		return nil, err
+	}
 	peerOpts, err := d.serverOptions(identity.PeerPort, peerapi.Policy)
 	if err != nil {
 		return nil, err
@@ -83,7 +87,7 @@ func (d *process) newNode(ctx context.Context, members node.MembersFunc) (*node.
 		ClusterID: d.Cluster.ClusterID, NodeID: d.NodeID, Version: version.String(), DataDir: d.DataDir, Store: d.store,
 		Client: ls[0], Peer: ls[1],
 		AdvertiseClient: []string{"https://" + d.AdvertiseClient}, AdvertisePeer: []string{"https://" + d.AdvertisePeer},
-		ClientServer: clientOpts, PeerServer: peerOpts,
+		ClientServer: append(clientOpts, shared), ClientHTTP: clientHTTP.Serve, PeerServer: peerOpts,
 		Peers:   peerapi.Dialer{Source: d.source, ClusterID: d.Cluster.ClusterID},
 		Profile: etcdapi.Profile(d.Cluster.EtcdAPI), HeartbeatInterval: d.Cluster.HeartbeatInterval,
 		DegradationCount: d.Cluster.Replication.DegradationCount,

@@ -69,6 +69,10 @@ func (c *Cluster) startNode(ctx context.Context, i int) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
+	shared, clientHTTP, err := src.SharedPort(identity.ClientPort, etcdapi.Policy, c.o.Logger, nil)
+	if err != nil {
+		return nil, err
+	}
 	peerOpts, err := src.ServerOptions(identity.PeerPort, peerapi.Policy, c.o.Logger, nil)
 	if err != nil {
 		return nil, err
@@ -87,7 +91,7 @@ func (c *Cluster) startNode(ctx context.Context, i int) (*member, error) {
 		DataDir: filepath.Join(c.o.Dir, id), Store: store,
 		Client: client, Peer: peer,
 		AdvertiseClient: []string{"https://" + m.client}, AdvertisePeer: []string{"https://" + m.peer},
-		ClientServer: clientOpts, PeerServer: peerOpts,
+		ClientServer: append(clientOpts, shared), ClientHTTP: clientHTTP.Serve, PeerServer: peerOpts,
 		Peers: peerapi.Dialer{Source: src, ClusterID: c.o.ClusterID}, Quorum: quorum,
 		Profile: c.o.Profile, ProgressInterval: c.o.ProgressNotifyInterval,
 		CompactionInterval: c.o.CompactionInterval, CompactionWindow: c.o.CompactionWindow,

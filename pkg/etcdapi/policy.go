@@ -12,5 +12,6 @@ var Policy = func() identity.Policy {
 	} {
 		p["/"+service+"/*"] = users
 	}
+	p["/http/*"] = users // see HTTP
 	return p
 }()

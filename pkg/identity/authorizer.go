@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 
@@ -78,7 +79,19 @@ func (a *Authorizer) admit(ctx context.Context, method string) (context.Context,
 }
 
 func (a *Authorizer) decide(ctx context.Context, method string) (Identity, error) {
-	id, err := callerOf(ctx)
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return Identity{}, errNotVerified
+	}
+	info, ok := p.AuthInfo.(credentials.TLSInfo)
+	if !ok {
+		return Identity{}, errNotVerified
+	}
+	return a.decideTLS(info.State, method)
+}
+
+func (a *Authorizer) decideTLS(state tls.ConnectionState, method string) (Identity, error) {
+	id, err := callerOf(state)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -118,16 +131,11 @@ func FromContext(ctx context.Context) (Identity, bool) {
 
 // callerOf reads the identity from the connection. VerifiedChains, not
 // PeerCertificates: only the former is proof of a handshake that checked.
-func callerOf(ctx context.Context) (Identity, error) {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
+func callerOf(state tls.ConnectionState) (Identity, error) {
+	if len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0 {
 		return Identity{}, errNotVerified
 	}
-	info, ok := p.AuthInfo.(credentials.TLSInfo)
-	if !ok || len(info.State.VerifiedChains) == 0 || len(info.State.VerifiedChains[0]) == 0 {
-		return Identity{}, errNotVerified
-	}
-	return FromCertificate(info.State.VerifiedChains[0][0])
+	return FromCertificate(state.VerifiedChains[0][0])
 }
 
 func addrOf(ctx context.Context) string {

@@ -33,8 +33,12 @@ var alpn = []string{"h2"}
 //
 // There are no session tickets: a resumed session would skip the CA that
 // counts now, and connections are few and long.
-func (s *Source) ServerTLS(port Port) *tls.Config {
-	base := &tls.Config{MinVersion: port.minVersion(), NextProtos: alpn, SessionTicketsDisabled: true}
+func (s *Source) ServerTLS(port Port) *tls.Config { return s.serverTLS(port, alpn) }
+
+// serverTLS is ServerTLS of a port that speaks the given protocols, the first rather
+// than the second.
+func (s *Source) serverTLS(port Port, protocols []string) *tls.Config {
+	base := &tls.Config{MinVersion: port.minVersion(), NextProtos: protocols, SessionTicketsDisabled: true}
 	cfg := base.Clone()
 	// Reached only if GetConfigForClient is lost in a copy: then nobody gets in.
 	cfg.ClientAuth, cfg.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()

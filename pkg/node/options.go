@@ -10,6 +10,7 @@ import (
 	"hash/fnv"
 	"io"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -36,6 +37,9 @@ type Options struct {
 	AdvertiseClient          []string
 	AdvertisePeer            []string
 	ClientServer, PeerServer []grpc.ServerOption // credentials and interceptors
+	// ClientHTTP serves a handler, until ctx ends, to HTTP clients of the client port; nil:
+	// the port speaks gRPC only.
+	ClientHTTP func(ctx context.Context, h http.Handler) error
 
 	// Peers connects to other nodes.
 	Peers Dialer

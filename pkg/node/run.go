@@ -44,6 +44,12 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	serve(client, n.o.Client)
 	serve(peer, n.o.Peer)
+	if n.o.ClientHTTP != nil {
+		g.Go(func() error {
+			defer stopped()
+			return n.o.ClientHTTP(stop, n.api.HTTP())
+		})
+	}
 	g.Go(func() error { return n.mendItself(stop) })
 	g.Go(func() error { return n.stayRegistered(stop) })
 	g.Go(func() error {
