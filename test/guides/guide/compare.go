@@ -1,14 +1,22 @@
 package guide
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // anything stands, in the output that a page shows, for any text within a line, or, on
 // a line of its own, for any number of lines.
 const anything = "…"
 
+// notice is what bash itself says about a background process that was killed.
+var notice = regexp.MustCompile(`(?m)^bash: line \d+: +\d+ Killed .*\n`)
+
 // compare reports whether what was printed is what a page shows: the same lines, where
 // runs of spaces count as one (columns are as wide as their widest value).
-func compare(shown, printed string) bool { return lines(split(shown), split(printed)) }
+func compare(shown, printed string) bool {
+	return lines(split(shown), split(notice.ReplaceAllString(printed, "")))
+}
 
 func split(text string) []string {
 	out := strings.Split(strings.TrimSpace(text), "\n")

@@ -54,6 +54,7 @@ func TestCompare(t *testing.T) {
 		{"…", "", true},
 		{"…\nlast", "x\nlast", true},
 		{"…\nlast", "last\nx", false},
+		{"a", "bash: line 73:    42 Killed                  netsy-node >> log 2>&1\na\n", true},
 	} {
 		if got := compare(c.shown, c.printed); got != c.want {
 			t.Errorf("compare(%q, %q) = %v", c.shown, c.printed, got)
@@ -65,8 +66,11 @@ func TestCompare(t *testing.T) {
 func TestRun(t *testing.T) {
 	o := write(t, "```sh\nX=1; sleep 1000 & echo $X\n```\n```text\n1\n```\n```ini file=/etc/guide/own.ini\na=$X\n```\n"+
 		"```sh\ncat /etc/guide/own.ini; printf no-newline$X\n```\n```text\na=$X\nno-newline1\n```\n```sh\ngetent hosts node-1.example.com\npwd\n```\n```text\n10.0.0.11 node-1.example.com\n…\n```\n")
+	o.Before, o.After = "mkdir made-before; cd made-before", `case "$PWD" in */made-before) echo last;; *) false;; esac`
 	o.Hosts = []Host{{"node-1.example.com", "10.0.0.11"}}
-	Run(t, o)
+	if out := Run(t, o); !strings.HasSuffix(out, "last\n") {
+		t.Errorf("what comes after the page wasn't run:\n%s", out)
+	}
 	if _, err := os.Stat("/etc/guide"); err == nil {
 		t.Error("the page wrote to the machine's own /etc")
 	}

@@ -24,6 +24,9 @@ type Options struct {
 	Own []string
 	// Before is run first: what the page takes for granted.
 	Before string
+	// After is run last: what the page leaves to machines that the test doesn't have, or
+	// more proof of what it says.
+	After string
 	// Timeout is for all of it; 0 means 5 minutes.
 	Timeout time.Duration
 }

@@ -22,6 +22,7 @@ func script(o Options, blocks []block, mark string) string {
 			fmt.Fprintf(&s, "printf '\\n%%s\\n' '%s'\n%sprintf '\\n%%s\\n' '%s'\n", begin(mark, i), b.text, end(mark, i))
 		}
 	}
+	s.WriteString(o.After + "\n")
 	return s.String()
 }
 
