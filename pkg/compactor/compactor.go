@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"time"
 
@@ -179,18 +178,16 @@ func (c *Compactor) begin(ctx context.Context, p *pass) error {
 }
 
 func (c *Compactor) note(r Report, err error, took time.Duration) {
-	result := strings.ReplaceAll(string(r.Outcome), " ", "_")
 	args := append([]any{"event", "compactor_pass", "outcome", r.Outcome, "seconds", took.Seconds()}, r.args()...)
 	switch {
 	case err != nil:
-		result = "failed"
 		c.logger.Error("the pass failed", append(args, "error", err)...)
 	case r.quiet():
 		c.logger.Debug("nothing to do", args...)
 	default:
 		c.logger.Info("pass made", args...)
 	}
-	c.metrics.passes.WithLabelValues(result).Inc()
+	c.metrics.passes.WithLabelValues(resultOf(r, err)).Inc()
 	if err == nil {
 		c.metrics.duration.Observe(took.Seconds())
 		c.metrics.succeeded.SetToCurrentTime()

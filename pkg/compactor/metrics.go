@@ -1,6 +1,10 @@
 package compactor
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Metrics of a compactor.
 type Metrics struct {
@@ -27,7 +31,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		return prometheus.NewCounter(prometheus.CounterOpts(name(n, help)))
 	}
 	m := &Metrics{
-		passes: prometheus.NewCounterVec(prometheus.CounterOpts(name("passes_total", "Passes, by result.")), []string{"result"}),
+		passes: prometheus.NewCounterVec(prometheus.CounterOpts(name("passes_total", "Passes, by result: done, no_cluster, busy, lock_lost, failed.")), []string{"result"}),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "netsy", Subsystem: "compactor", Name: "pass_duration_seconds", Help: "Time that passes took that did not fail.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 4, 10), // 10 ms to 44 min: nothing to do to hundreds of gigabytes
@@ -42,8 +46,22 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		corrupt:     gauge("snapshots_corrupt", "Corrupt snapshots that two sound ones don't supersede yet."),
 		damaged:     gauge("chunks_damaged", "Superseded chunks that could not be understood in the last pass and were left in place."),
 	}
+	for _, o := range []Outcome{Done, NoCluster, Busy, LockLost} { // from 0, so that the first one shows in rates
+		m.passes.WithLabelValues(resultOf(Report{Outcome: o}, nil))
+	}
+	m.passes.WithLabelValues(failed)
 	if reg != nil {
 		reg.MustRegister(m.passes, m.duration, m.succeeded, m.beyond, m.beyondBytes, m.newest, m.written, m.freed, m.freedBytes, m.corrupt, m.damaged)
 	}
 	return m
+}
+
+const failed = "failed"
+
+// resultOf a pass, as the metrics have it.
+func resultOf(r Report, err error) string {
+	if err != nil {
+		return failed
+	}
+	return strings.ReplaceAll(string(r.Outcome), " ", "_")
 }

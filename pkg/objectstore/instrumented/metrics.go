@@ -23,7 +23,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		Operations: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "netsy_objectstore_operations_total",
-			Help: "Requests to object storage, by operation and result.",
+			Help: "Requests to object storage, by operation and result: ok, not_found, precondition_failed, unavailable, unknown_outcome, permanent.",
 		}, []string{"op", "result"}),
 		Duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "netsy_objectstore_operation_duration_seconds",
