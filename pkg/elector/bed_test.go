@@ -83,6 +83,7 @@ type modelNode struct {
 	leaving          bool               // says that it stops on purpose
 	stuck            bool               // answers no request and sends no heartbeat, as a host that is gone without a word
 	removed          []registry.NodeRef // voters that it was asked to remove, as Primary
+	resigned         *peerpb.Resignation
 }
 
 // add registers a new node, healthy and up.
@@ -154,7 +155,7 @@ func (n *modelNode) stateLocked() *peerpb.NodeState {
 	return &peerpb.NodeState{
 		NodeId: n.id, Incarnation: n.incarnation, Health: n.health, PrimaryState: n.primary,
 		StartTimeUnixNano: n.startTime, Tail: &peerpb.Pos{Epoch: int64(n.tail.Epoch), Revision: int64(n.tail.Revision)},
-		PromisedEpoch: n.promised, ServedEpoch: n.served, Leaving: n.leaving,
+		PromisedEpoch: n.promised, ServedEpoch: n.served, Leaving: n.leaving, Resigned: n.resigned,
 	}
 }
 

@@ -59,7 +59,8 @@ func (o *office) attempt(ctx context.Context) (outcome, error) {
 	case Defer:
 		return deferred, nil
 	}
-	willing, err := o.survey(ctx)
+	wish := o.wish()
+	willing, err := o.survey(ctx, &wish)
 	if err != nil {
 		return failed, err
 	}
@@ -72,12 +73,23 @@ func (o *office) attempt(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return failed, err
 	}
-	candidates, err := o.collect(ctx, reign, willing)
+	candidates, err := o.collect(ctx, reign, willing, wish)
 	if err != nil {
 		return failed, err
 	}
-	best, _ := Choose(candidates) // there is at least one: the promises were enough
-	return elected, o.crown(ctx, best)
+	best, _ := Choose(candidates, wish) // there is at least one: the promises were enough
+	return elected, o.crown(ctx, best, wish)
+}
+
+// wish is that of the last Primary to step down on request, as far as heartbeats have told.
+func (o *office) wish() Wish {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var said []*peerpb.NodeState
+	for _, n := range o.nodes {
+		said = append(said, n.word)
+	}
+	return WishFor(said, o.cluster.Epoch+1)
 }
 
 // settle ends an uncertainty left by an earlier write: once a later one has
@@ -180,12 +192,13 @@ func (o *office) tellPrior(ctx context.Context) error {
 }
 
 // survey is the first half of step 2: see that enough nodes answer to finish an
-// election, before anything is changed. It returns those that may be chosen.
-func (o *office) survey(ctx context.Context) ([]*conn, error) {
+// election, before anything is changed. It returns those that may be chosen. Who is
+// wished for is waited for, and a wish that only the answers tell of replaces w.
+func (o *office) survey(ctx context.Context, w *Wish) ([]*conn, error) {
 	c := o.clusterNow()
 	next := c.Epoch + 1
 	enough := func(answers []*peerpb.NodeState) bool { return EnoughPromises(c.Durability, refsOf(answers)) }
-	answers, silent := o.askAll(ctx, o.all(), enough, func(ctx context.Context, n *conn) (*peerpb.NodeState, error) {
+	answers, silent := o.askAll(ctx, o.all(), both(enough, w.met), func(ctx context.Context, n *conn) (*peerpb.NodeState, error) {
 		s, err := n.askState(ctx)
 		if err == nil && record.Epoch(s.PromisedEpoch) > next {
 			return nil, fmt.Errorf("elector: %s has promised epoch %d, but %s is at epoch %d: the object is older than the node; restore its newest version",
@@ -195,6 +208,9 @@ func (o *office) survey(ctx context.Context) ([]*conn, error) {
 	})
 	if !enough(answers) {
 		return nil, notEnough("to begin an election", c.Durability, answers, silent)
+	}
+	if said := WishFor(answers, next); said.Epoch > w.Epoch {
+		*w = said
 	}
 	willing := make([]*conn, 0, len(answers))
 	for _, a := range answers {
@@ -235,9 +251,9 @@ func (o *office) beginReign(ctx context.Context) (registry.Cluster, error) {
 
 // collect is step 3: promises of the new epoch, by the durability rule as the reign
 // began with it. Heartbeats and earlier answers are not used.
-func (o *office) collect(ctx context.Context, reign registry.Cluster, willing []*conn) ([]Candidate, error) {
+func (o *office) collect(ctx context.Context, reign registry.Cluster, willing []*conn, w Wish) ([]Candidate, error) {
 	enough := func(answers []*peerpb.NodeState) bool { return EnoughPromises(reign.Durability, refsOf(answers)) }
-	answers, silent := o.askAll(ctx, willing, enough, func(ctx context.Context, n *conn) (*peerpb.NodeState, error) {
+	answers, silent := o.askAll(ctx, willing, both(enough, w.met), func(ctx context.Context, n *conn) (*peerpb.NodeState, error) {
 		return n.askPromise(ctx, reign.Epoch)
 	})
 	if !enough(answers) {
@@ -254,15 +270,24 @@ func (o *office) collect(ctx context.Context, reign registry.Cluster, willing []
 	return cs, nil
 }
 
+// both is what askAll goes by when it has enough only if there is nobody to wait for, either.
+func both(enough, met func([]*peerpb.NodeState) bool) func([]*peerpb.NodeState) bool {
+	return func(answers []*peerpb.NodeState) bool { return enough(answers) && met(answers) }
+}
+
 // crown is step 5: the Primary, once per epoch, since it is conditional on the
 // version that began the reign. It is told first, then the others. That it can't be
 // told now is no failure: its connection goes on trying.
-func (o *office) crown(ctx context.Context, best Candidate) error {
+func (o *office) crown(ctx context.Context, best Candidate, w Wish) error {
 	c, err := o.swap(ctx, func(c *registry.Cluster) { c.Primary = best.Node })
 	if err != nil {
 		return err
 	}
 	o.e.opt.Logger.Info("primary elected", "event", "election_done", "epoch", c.Epoch, "primary", best.Node, "tail", best.Tail)
+	if w.Epoch > 0 {
+		o.e.opt.Logger.Info("the Primary before had stepped down on request", "event", "election_wish", "epoch", c.Epoch,
+			"resigned", w.Resigned, "successor", w.Successor, "granted", w.granted(best.Node.NodeID))
+	}
 	o.mu.Lock()
 	s, n := clusterState(o.e.opt.ClusterID, &c, &o.members, o.nodes), o.nodes[best.Node.NodeID]
 	o.mu.Unlock()

@@ -73,34 +73,59 @@ func TestPromisesThatDontCount(t *testing.T) {
 	}
 }
 
-// Every pair and triple of candidates over a small domain: the choice is the
-// greatest, whatever the order of the answers.
+// Every pair and triple of candidates over a small domain, with every wish: the choice is
+// the greatest, whatever the order of the answers, and the wish never outweighs a history.
 func TestChooseExhaustively(t *testing.T) {
 	var all []Candidate
 	for e := range 3 {
-		for r := range 3 {
+		for r := range 2 {
 			for s := range 2 {
-				for n := range 2 {
+				for n := range 3 {
 					all = append(all, Candidate{Node: ref(n), Tail: record.Pos{Epoch: record.Epoch(e), Revision: record.Revision(r)}, StartTime: int64(s)})
 				}
 			}
 		}
 	}
-	rank := func(c Candidate) int {
-		return int(c.Tail.Epoch)*1000 + int(c.Tail.Revision)*100 + int(c.StartTime)*10 + int(c.Node.NodeID[1]-'0')
+	wishes := []Wish{{}}
+	for e := range 3 {
+		for _, to := range []string{"", "n0", "n1", "n9"} {
+			wishes = append(wishes, Wish{Epoch: record.Epoch(e), Resigned: "n2", Successor: to})
+		}
 	}
-	for _, a := range all {
-		for _, b := range all {
-			for _, c := range all {
-				got, ok := Choose([]Candidate{a, b, c})
-				if want := max(rank(a), rank(b), rank(c)); !ok || rank(got) != want {
-					t.Fatalf("of %v, %v, %v chose %v", a, b, c, got)
+	for _, w := range wishes {
+		rank := func(c Candidate) int {
+			wished := 0
+			if w.Epoch > 0 && c.Tail.Epoch == w.Epoch {
+				switch c.Node.NodeID {
+				case w.Resigned:
+					wished = -1
+				case w.Successor:
+					wished = 1
+				}
+			}
+			return int(c.Tail.Epoch)*100000 + int(c.Tail.Revision)*10000 + wished*1000 + int(c.StartTime)*10 + int(c.Node.NodeID[1]-'0')
+		}
+		for _, a := range all {
+			for _, b := range all {
+				for _, c := range all {
+					got, ok := Choose([]Candidate{a, b, c}, w)
+					if want := max(rank(a), rank(b), rank(c)); !ok || rank(got) != want {
+						t.Fatalf("of %v, %v, %v chose %v by %+v", a, b, c, got, w)
+					}
+					if got.Tail.Less(a.Tail) || got.Tail.Less(b.Tail) || got.Tail.Less(c.Tail) {
+						t.Fatalf("of %v, %v, %v chose %v, which isn't the longest history, by %+v", a, b, c, got, w)
+					}
 				}
 			}
 		}
-	}
-	if _, ok := Choose(nil); ok {
-		t.Error("chose from nobody")
+		if _, ok := Choose(nil, w); ok {
+			t.Error("chose from nobody")
+		}
+		for _, a := range all { // who is alone is chosen, whatever was wished
+			if got, ok := Choose([]Candidate{a}, w); !ok || got != a {
+				t.Errorf("%v alone: chose %v by %+v", a, got, w)
+			}
+		}
 	}
 }
 

@@ -155,6 +155,7 @@ func (c *committer) advance(ctx context.Context) error {
 	if err := c.storageAway(now); err != nil {
 		return err
 	}
+	c.noteUnflushed()
 	if err := c.finishLeaving(); err != nil {
 		return err
 	}

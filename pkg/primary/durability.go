@@ -17,6 +17,8 @@ type standing struct {
 	caught    map[registry.NodeRef]bool
 	removed   []registry.NodeRef // to be voters no longer
 	leaving   bool               // the Primary itself steps down for good
+
+	handingOver bool // the Primary steps down, and stays a voter
 }
 
 // wanted is the rule that cluster.json should say: who votes, and whether receipts
@@ -28,7 +30,7 @@ type standing struct {
 // receipts acknowledge nothing and everything acknowledged is in the object log.
 func (s *standing) wanted() registry.Durability {
 	d := registry.Durability{Mode: registry.ModeObjectStorage, Quorum: s.quorum, Voters: s.nextVoters()}
-	if !s.leaving && s.canCommit(d) {
+	if !s.leaving && !s.handingOver && s.canCommit(d) {
 		d.Mode = registry.ModeQuorum
 	}
 	return d
@@ -65,6 +67,14 @@ func (s *standing) gone(v registry.NodeRef) bool {
 
 // sound: f can be relied on to send receipts.
 func (s *standing) sound(f Follower) bool { return f.Connected && f.Healthy && s.caught[f.Ref] }
+
+// mayInherit: f could be the next Primary and hold everything soon. Where receipts may have
+// acknowledged, by the rule that is recorded, it is a voter.
+func (s *standing) mayInherit(f Follower, recorded registry.Durability) bool {
+	return s.sound(f) && (recorded.Mode != registry.ModeQuorum || votes(recorded, f.Ref))
+}
+
+func votes(d registry.Durability, ref registry.NodeRef) bool { return slices.Contains(d.Voters, ref) }
 
 // canCommit says whether receipts would commit under d as things are.
 func (s *standing) canCommit(d registry.Durability) bool {

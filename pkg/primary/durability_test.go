@@ -34,6 +34,7 @@ func TestWantedDurability(t *testing.T) {
 		{"a wiped voter is back, not caught up", standing{quorum: -1, voters: []registry.NodeRef{self, a, b}, followers: []Follower{up(wiped), up(b)}, caught: map[registry.NodeRef]bool{b: true}}, quorum, []registry.NodeRef{self, b}},
 		{"the Primary's own lost incarnation", standing{quorum: -1, voters: []registry.NodeRef{{NodeID: self.NodeID, Incarnation: "old"}, a}, followers: []Follower{up(a)}, caught: all}, quorum, []registry.NodeRef{a, self}},
 		{"leaving", standing{quorum: -1, leaving: true, voters: []registry.NodeRef{self, a, b}, followers: []Follower{up(a), up(b)}, caught: all}, os, []registry.NodeRef{a, b}},
+		{"handing over", standing{quorum: -1, handingOver: true, voters: []registry.NodeRef{self, a, b}, followers: []Follower{up(a), up(b)}, caught: all}, os, []registry.NodeRef{self, a, b}},
 		{"silent", standing{quorum: -1, followers: []Follower{{Ref: a, Connected: true}}, caught: all}, os, []registry.NodeRef{self}},
 		{"left", standing{quorum: -1, followers: []Follower{{Ref: a, Receipt: 9}}, caught: all}, os, []registry.NodeRef{self}},
 	} {

@@ -43,9 +43,21 @@ func newDurability(d registry.Durability) durability {
 
 // request is what the committer is asked for from outside.
 type request struct {
-	remove registry.NodeRef // zero: leave
-	done   chan error       // of capacity 1
+	kind   requestKind
+	remove registry.NodeRef // of removeVoter
+	heir   string           // of askHeir and handOver: node id; empty: any
+	done   chan error       // of capacity 1; buffered by whoever makes it
 }
+
+type requestKind int
+
+const (
+	leave       requestKind = iota // end the reign once everything is in the object log; the node is no voter then
+	removeVoter                    // answered once cluster.json says so
+	askHeir                        // could somebody take over now?
+	handOver                       // leave, but as a voter, and only once an heir holds everything
+	withdraw                       // forget handOver; answered with what it waited for, nil if it wasn't asked for
+)
 
 // settle is how long a new set of voters must have been the same before it is
 // recorded: nodes that start together become voters together.
@@ -88,10 +100,7 @@ func (c *committer) decide(ctx context.Context, now time.Time) {
 }
 
 func (c *committer) wanted() registry.Durability {
-	s := standing{
-		self: c.r.cfg.Self, quorum: c.r.cfg.Quorum, voters: c.recorded.Voters, followers: c.followers,
-		caught: c.caught, removed: c.removed, leaving: c.leaving != nil,
-	}
+	s := c.standing()
 	return s.wanted()
 }
 
@@ -119,6 +128,14 @@ func (w fallbackReason) reason() string {
 		return "voters_change"
 	default:
 		return "receipts_late"
+	}
+}
+
+func (c *committer) standing() standing {
+	return standing{
+		self: c.r.cfg.Self, quorum: c.r.cfg.Quorum, voters: c.recorded.Voters, followers: c.followers,
+		caught: c.caught, removed: c.removed,
+		leaving: c.leaving != nil && c.leaving.kind == leave, handingOver: c.leaving != nil && c.leaving.kind == handOver,
 	}
 }
 
@@ -221,9 +238,17 @@ func (c *committer) swapped(d registry.Durability, err error) error {
 
 // request takes a wish from outside.
 func (c *committer) request(q request) {
-	if q.remove.IsZero() {
+	switch q.kind {
+	case leave, handOver:
 		c.leaving = &q
 		return
+	case askHeir:
+		q.done <- c.noHeir(q.heir)
+		return
+	case withdraw:
+		q.done <- c.withdrawHandOver()
+		return
+	case removeVoter: // below
 	}
 	if !slices.Contains(c.removed, q.remove) {
 		c.removed = append(c.removed, q.remove)
@@ -266,6 +291,9 @@ func (c *committer) failRequests(err error) {
 func (c *committer) finishLeaving() error {
 	if c.leaving == nil || len(c.inFlight) > 0 || len(c.unlogged) > 0 || c.logging || c.swapping || c.ledger.rule != nil ||
 		!c.known || c.recorded.Mode != registry.ModeObjectStorage {
+		return nil
+	}
+	if c.leaving.kind == handOver && !c.inherited(c.leaving.heir) {
 		return nil
 	}
 	return ErrStopped

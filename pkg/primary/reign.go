@@ -140,6 +140,8 @@ type Reign struct {
 	full       atomic.Bool                         // too much is not in the object log yet
 	rule       atomic.Pointer[registry.Durability] // under which receipts prove the reign; nil while they don't
 	compacting sync.Mutex
+	handing    chan struct{} // of capacity 1: full while Drain or HandOver is at work
+	unflushed  atomic.Pointer[unflushed]
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -190,6 +192,7 @@ func start(ctx context.Context, cfg Config) (*Reign, error) {
 		ready:    make(chan struct{}),
 		batches:  make(chan *batch, 1),
 		requests: make(chan request),
+		handing:  make(chan struct{}, 1),
 		over:     make(chan struct{}),
 	}
 	r.proof = ask.New(func(ctx context.Context) (struct{}, error) { return struct{}{}, r.askOffice(ctx) })
@@ -294,10 +297,17 @@ func (r *Reign) End(cause error) {
 // answered, brings everything into the object log, records that it is all there, so that
 // any node may be the next Primary, and stops. If ctx ends first it stops at once.
 func (r *Reign) Drain(ctx context.Context) error {
+	select {
+	case r.handing <- struct{}{}: // what hands over ends that first, one way or the other
+		defer func() { <-r.handing }()
+	case <-r.over:
+		return nil
+	case <-ctx.Done(): // then it can't be answered either
+	}
 	r.draining.Store(true)
 	err := r.answerAll(ctx)
 	if err == nil {
-		_, err = r.request(ctx, registry.NodeRef{})
+		_, err = r.request(ctx, request{kind: leave})
 	}
 	r.Stop(ErrStopped)
 	return err
@@ -308,7 +318,7 @@ func (r *Reign) RemoveVoter(ctx context.Context, ref registry.NodeRef) error {
 	if ref.IsZero() || ref == r.cfg.Self {
 		return fmt.Errorf("primary: %v can't be removed from the voters here", ref)
 	}
-	over, err := r.request(ctx, ref)
+	over, err := r.request(ctx, request{kind: removeVoter, remove: ref})
 	if over {
 		return ErrNotPrimary
 	}
@@ -316,8 +326,8 @@ func (r *Reign) RemoveVoter(ctx context.Context, ref registry.NodeRef) error {
 }
 
 // request hands the committer a request and waits for its answer. over: the reign ended first.
-func (r *Reign) request(ctx context.Context, remove registry.NodeRef) (over bool, err error) {
-	q := request{remove: remove, done: make(chan error, 1)}
+func (r *Reign) request(ctx context.Context, q request) (over bool, err error) {
+	q.done = make(chan error, 1)
 	select {
 	case r.requests <- q:
 	case <-r.over:

@@ -1,0 +1,203 @@
+package primary
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/netsy-io/netsy/pkg/objectstore/fault"
+	"github.com/netsy-io/netsy/pkg/registry"
+)
+
+func handOverWithin(t *testing.T, m *machine, heir string, d time.Duration) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	return m.reign.HandOver(ctx, heir)
+}
+
+// The heir and the log hold everything, the mode lets anybody be chosen, and the Primary
+// stays a voter.
+func TestHandOver(t *testing.T) {
+	for _, heir := range []string{"", ref(1).NodeID, ref(2).NodeID} {
+		synctest.Test(t, func(t *testing.T) {
+			w, m, a, b := inQuorum(t)
+			rev := m.mustCreate("k", "v")
+			if u := m.reign.Unflushed(); u.Revisions != 1 || u.Bytes <= 0 || u.Age <= 0 {
+				t.Errorf("%+v", u)
+			}
+			time.Sleep(3 * time.Second)
+			if u := m.reign.Unflushed(); u.Age < 3*time.Second || u.Age > 4*time.Second {
+				t.Errorf("%+v", u)
+			}
+			if err := handOverWithin(t, m, heir, time.Second); err != nil {
+				t.Fatal(err)
+			}
+			if log := w.logged(); log[len(log)-1].Revision != rev || !errors.Is(m.reign.Err(), ErrStopped) {
+				t.Fatalf("the log ends at %d, acknowledged is %d; %v", log[len(log)-1].Revision, rev, m.reign.Err())
+			}
+			if heir == ref(1).NodeID && a.got != rev || heir == ref(2).NodeID && b.got != rev {
+				t.Errorf("%s: they hold %d and %d, not %d", heir, a.got, b.got, rev)
+			}
+			if d := w.rule(); d.Mode != registry.ModeObjectStorage || !slices.Contains(d.Voters, m.reign.cfg.Self) || len(d.Voters) != 3 {
+				t.Error(d)
+			}
+			if _, err := create(t.Context(), m.reign, "late", "v"); !errors.Is(err, ErrDraining) && !errors.Is(err, ErrNotPrimary) {
+				t.Error(err)
+			}
+			if err := m.reign.HandOver(t.Context(), heir); !errors.Is(err, ErrNotPrimary) {
+				t.Error(err)
+			}
+			if u := m.reign.Unflushed(); u != (Unflushed{}) {
+				t.Errorf("%+v", u)
+			}
+		})
+	}
+}
+
+// An heir that lacks something isn't waited for beyond ctx; the reign goes on, and so do
+// receipts.
+func TestHandOverToOneBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, m, a, _ := inQuorum(t)
+		a.mute(true)
+		m.mustCreate("k", "v")
+		if err := handOverWithin(t, m, a.ref.NodeID, time.Second); !errors.Is(err, ErrHeirBehind) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		m.mustCreate("k2", "v")
+		a.mute(false)
+		w.awaitMode(registry.ModeQuorum)
+		m.mustCreate("k3", "v")
+		if err := handOverWithin(t, m, a.ref.NodeID, time.Second); err != nil {
+			t.Fatal(err)
+		}
+		w.checkBridges()
+	})
+}
+
+func TestHandOverRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, m, a, b := inQuorum(t)
+		rule := m.w.rule()
+		for _, heir := range []string{"nobody", m.id} {
+			if err := handOverWithin(t, m, heir, time.Second); !errors.Is(err, ErrUnfitHeir) {
+				t.Errorf("%s: %v", heir, err)
+			}
+		}
+		// A follower that isn't a voter yet may lack what receipts acknowledged.
+		c := m.follow(ref(3))
+		synctest.Wait()
+		if err := handOverWithin(t, m, c.ref.NodeID, time.Second); !errors.Is(err, ErrUnfitHeir) {
+			t.Error(err)
+		}
+		a.gone()
+		if err := handOverWithin(t, m, a.ref.NodeID, time.Second); !errors.Is(err, ErrUnfitHeir) {
+			t.Error(err)
+		}
+		m.mustCreate("k", "v")
+		b.gone()
+		c.gone()
+		if err := handOverWithin(t, m, "", time.Second); !errors.Is(err, ErrNoHeir) {
+			t.Error(err)
+		}
+		if now := m.w.rule(); !slices.Equal(rule.Voters, now.Voters) {
+			t.Error(now)
+		}
+		m.mustCreate("k2", "v")
+	})
+}
+
+// Object storage that takes nothing ends the attempt, not the reign.
+func TestHandOverWithStorageAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, m, _, _ := inQuorum(t)
+		m.mustCreate("k", "v")
+		m.net.Inject(chunkPuts)
+		if err := handOverWithin(t, m, "", time.Second); !errors.Is(err, ErrNotFlushed) {
+			t.Fatal(err)
+		}
+		m.net.Heal()
+		w.awaitMode(registry.ModeQuorum)
+		m.mustCreate("k2", "v")
+	})
+}
+
+// A reign that ends otherwise has handed nothing over.
+func TestHandOverOfDeposed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, m, _, _ := inQuorum(t)
+		m.mustCreate("k", "v")
+		release := make(chan struct{})
+		m.net.Inject(fault.Once(fault.Puts("chunks/"), fault.Hold(release)))
+		done := make(chan error, 1)
+		go func() { done <- m.reign.HandOver(within(t), "") }()
+		synctest.Wait()
+		if err := m.reign.HandOver(t.Context(), ""); !errors.Is(err, ErrBusy) {
+			t.Error(err)
+		}
+		m.reign.End(ErrDeposed)
+		close(release)
+		if err := <-done; !errors.Is(err, ErrNotPrimary) || !errors.Is(err, ErrDeposed) {
+			t.Error(err)
+		}
+	})
+}
+
+// A node that stops takes back a hand-over that hangs, and drains.
+func TestDrainAfterHandOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, m, a, b := inQuorum(t)
+		a.mute(true)
+		b.mute(true)
+		synctest.Wait()
+		ctx, stop := context.WithCancel(t.Context())
+		handed, drained := make(chan error, 1), make(chan error, 1)
+		m.net.Inject(chunkPuts)
+		go func() { _, _ = create(t.Context(), m.reign, "k", "v") }()
+		synctest.Wait()
+		go func() { handed <- m.reign.HandOver(ctx, "") }()
+		synctest.Wait()
+		go func() { drained <- m.reign.Drain(within(t)) }()
+		synctest.Wait()
+		stop()
+		m.net.Heal()
+		if err := <-handed; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if err := <-drained; err != nil || !errors.Is(m.reign.Err(), ErrStopped) {
+			t.Error(err, m.reign.Err())
+		}
+		if d := w.rule(); d.Mode != registry.ModeObjectStorage {
+			t.Error(d)
+		}
+	})
+}
+
+// Who may inherit: every follower, mode and place in or out of the voters.
+func TestMayInheritExhaustively(t *testing.T) {
+	bools := []bool{false, true}
+	for _, mode := range []registry.Mode{registry.ModeQuorum, registry.ModeObjectStorage} {
+		for _, voter := range bools {
+			for _, caught := range bools {
+				for _, connected := range bools {
+					for _, healthy := range bools {
+						f := Follower{Ref: ref(1), Connected: connected, Healthy: healthy}
+						s := standing{self: ref(0), caught: map[registry.NodeRef]bool{ref(1): caught}}
+						d := registry.Durability{Mode: mode, Voters: []registry.NodeRef{ref(0)}}
+						if voter {
+							d.Voters = append(d.Voters, ref(1))
+						}
+						want := caught && connected && healthy && (voter || mode == registry.ModeObjectStorage)
+						if got := s.mayInherit(f, d); got != want {
+							t.Errorf("mode %s, voter %t, caught up %t, connected %t, healthy %t: %t", mode, voter, caught, connected, healthy, got)
+						}
+					}
+				}
+			}
+		}
+	}
+}
