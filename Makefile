@@ -116,3 +116,13 @@ test-packaging: ## Check systemd units, packages and cloud-init examples (needs 
 .PHONY: test-guides
 test-guides: ## Run the guides as they are written (GUIDES="quickstart tls" for some; Linux namespaces).
 	test/guides/run.sh $(GUIDES)
+
+.PHONY: test-systemd
+test-systemd: ## Install the deb on a Debian that boots with systemd, and live through its life there (root).
+	test/systemd/setup.sh
+	cd test/systemd && go test -count=1 -timeout 20m -v $(TESTFLAGS) ./...
+
+.PHONY: test-image
+test-image: ## Build the container image with buildah, and run it with podman (root).
+	test/image/setup.sh
+	cd test/image && go test -count=1 -timeout 30m -v $(TESTFLAGS) ./...

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the deb and the rpm into $1 (dist). ARCH: amd64 or arm64; VERSION: 1.2.3, or by default what git
 # says: a commit without a tag makes 0.0.0~{time}.{commit}, which every release is newer than.
-# Needs Go, git, and a C compiler for ARCH in CC (SQLite is C).
+# FORMATS: deb, rpm or both. Needs Go, git, and a C compiler for ARCH in CC (SQLite is C).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=${1:-dist}
@@ -25,6 +25,6 @@ CGO_ENABLED=1 GOOS=linux GOARCH=$ARCH go build -trimpath -tags netgo,osusergo,sq
   -ldflags "-s -w -linkmode external -extldflags -static -X github.com/netsy-io/netsy/pkg/version.version=$version" \
   -o "$BINARIES/" ./cmd/netsy-node ./cmd/netsy-elector ./cmd/netsy-compactor ./cmd/netsyctl
 
-for format in deb rpm; do
+for format in ${FORMATS:-deb rpm}; do
   go tool -modfile=deploy/packages/go.mod nfpm package --config deploy/packages/nfpm.yaml --packager $format --target "$out/"
 done

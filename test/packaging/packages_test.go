@@ -200,10 +200,16 @@ func scriptCalls(t *testing.T, script, arg string) []string {
 		t.Fatal("the package has no such script")
 	}
 	script = strings.ReplaceAll(script, "/run/systemd/system", dir) // as if systemd ran
+	script = strings.ReplaceAll(script, "/var/cache/", dir+"/")
+	cache := filepath.Join(dir, "netsy-compactor")
+	write(t, cache+"/half-made", "", 0o600)
 	cmd := exec.Command("sh", "-c", script, "script", arg)
 	cmd.Env = []string{"PATH=" + dir + ":/usr/bin:/bin"}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
+	}
+	if _, err := os.Stat(cache); os.IsNotExist(err) != (arg == "purge") {
+		t.Errorf("after %q the compactor's cache: %v", arg, err)
 	}
 	return notesIn(t, notes)
 }
