@@ -73,6 +73,7 @@ func (n *Node) nodeState(es mvcc.ElectionState) *pb.NodeState {
 		Tail:              &pb.Pos{Epoch: int64(es.Tail.Epoch), Revision: int64(es.Tail.Revision)},
 		CommittedRevision: int64(n.mvcc.Snapshot().Revision()),
 		PromisedEpoch:     int64(es.Promised), ServedEpoch: int64(es.Served), Leaving: n.state.isStopping(),
+		Unflushed: n.unflushed(), Resigned: n.state.resignation(),
 	}
 }
 

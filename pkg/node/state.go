@@ -23,6 +23,8 @@ type state struct {
 	remote  *remote        // not nil only while this node follows another's reign
 	cluster *pb.ClusterState
 
+	resigned *pb.Resignation // the last one that stands; nil: none
+
 	stopping chan struct{} // closed when the node begins to stop
 	orphaned chan struct{} // closed when no Primary will be reached through this node any more
 

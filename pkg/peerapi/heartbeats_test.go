@@ -26,6 +26,7 @@ type fakeNode struct {
 	follow       func(peer string, stream pb.Peer_FollowServer) error
 	forward      func(pb.Peer_ForwardServer) error
 	remove       func(registry.NodeRef) error
+	stepDown     func(string, record.Epoch) (*pb.StepDownResponse, error)
 }
 
 type lease struct {
@@ -51,8 +52,11 @@ func (n *fakeNode) Answered(leaving bool) {
 func (n *fakeNode) ReadLease(epoch record.Epoch, sent time.Time, d time.Duration) {
 	n.leases = append(n.leases, lease{epoch, sent, d})
 }
-func (n *fakeNode) Follow(peer string, s pb.Peer_FollowServer) error          { return n.follow(peer, s) }
-func (n *fakeNode) Forward(s pb.Peer_ForwardServer) error                     { return n.forward(s) }
+func (n *fakeNode) Follow(peer string, s pb.Peer_FollowServer) error { return n.follow(peer, s) }
+func (n *fakeNode) Forward(s pb.Peer_ForwardServer) error            { return n.forward(s) }
+func (n *fakeNode) StepDown(_ context.Context, to string, e record.Epoch) (*pb.StepDownResponse, error) {
+	return n.stepDown(to, e)
+}
 func (n *fakeNode) RemoveVoter(_ context.Context, ref registry.NodeRef) error { return n.remove(ref) }
 
 // sink takes heartbeats and, when told so, fails.

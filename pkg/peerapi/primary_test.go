@@ -18,6 +18,7 @@ import (
 	"github.com/netsy-io/netsy/pkg/identity"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/primary"
+	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/registry"
 )
 
@@ -129,6 +130,7 @@ func TestRoles(t *testing.T) {
 	n.follow = func(string, pb.Peer_FollowServer) error { return primary.ErrNotPrimary }
 	n.forward = func(pb.Peer_ForwardServer) error { return nil }
 	n.remove = func(registry.NodeRef) error { return nil }
+	n.stepDown = func(string, record.Epoch) (*pb.StepDownResponse, error) { return &pb.StepDownResponse{}, nil }
 	p := newPort(t, n)
 	ref := &pb.RemoveVoterRequest{Node: &pb.NodeRef{NodeId: "node-2", Incarnation: "i"}}
 	calls := map[string]func(pb.PeerClient) error{
@@ -147,11 +149,16 @@ func TestRoles(t *testing.T) {
 			return err
 		},
 		"RemoveVoter": func(c pb.PeerClient) error { _, err := c.RemoveVoter(t.Context(), ref); return err },
+		"StepDown": func(c pb.PeerClient) error {
+			_, err := c.StepDown(t.Context(), &pb.StepDownRequest{Epoch: 1})
+			return err
+		},
 	}
 	allowed := map[string][]identity.Role{
 		"Follow":      {identity.RolePeer},
 		"Forward":     {identity.RolePeer},
 		"RemoveVoter": {identity.RolePeer, identity.RoleElector, identity.RoleAdmin},
+		"StepDown":    {identity.RoleAdmin},
 	}
 	for _, role := range identity.Roles() {
 		c := p.dial(role, "somebody")

@@ -30,6 +30,7 @@ var Policy = identity.Policy{
 	pb.Peer_PushClusterState_FullMethodName: electors,
 	pb.Peer_GetNodeState_FullMethodName:     {identity.RoleElector, identity.RolePeer, identity.RoleAdmin},
 	pb.Peer_RemoveVoter_FullMethodName:      {identity.RoleElector, identity.RolePeer, identity.RoleAdmin},
+	pb.Peer_StepDown_FullMethodName:         {identity.RoleAdmin},
 	pb.Peer_Follow_FullMethodName:           {identity.RolePeer},
 	pb.Peer_Forward_FullMethodName:          {identity.RolePeer},
 }
@@ -64,6 +65,10 @@ type Node interface {
 	Forward(stream pb.Peer_ForwardServer) error
 	// RemoveVoter returns once cluster.json says that the node is no voter.
 	RemoveVoter(ctx context.Context, node registry.NodeRef) error
+	// StepDown ends the reign of epoch, in favour of the node named, if one is, and
+	// returns once it is over. A *StepDownRefused: nothing has changed. Another error: it
+	// may be over, or not.
+	StepDown(ctx context.Context, successor string, epoch record.Epoch) (*pb.StepDownResponse, error)
 }
 
 // Server implements peerpb.PeerServer. Safe for concurrent use.

@@ -58,6 +58,24 @@ func TestHandOver(t *testing.T) {
 	}
 }
 
+// Without receipts there need not be voters: whoever follows and has caught up may inherit.
+func TestHandOverWithoutQuorum(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		m := w.machine("p")
+		m.mustStart()
+		if err := handOverWithin(t, m, "", time.Second); !errors.Is(err, ErrNoHeir) {
+			t.Error(err)
+		}
+		a := m.follow(ref(1))
+		rev := m.mustCreate("k", "v")
+		synctest.Wait()
+		if err := handOverWithin(t, m, a.ref.NodeID, time.Second); err != nil || a.got != rev {
+			t.Error(err, a.got, rev)
+		}
+	})
+}
+
 // An heir that lacks something isn't waited for beyond ctx; the reign goes on, and so do
 // receipts.
 func TestHandOverToOneBehind(t *testing.T) {

@@ -1,0 +1,153 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
+	"github.com/netsy-io/netsy/pkg/peerapi"
+	"github.com/netsy-io/netsy/pkg/primary"
+	"github.com/netsy-io/netsy/pkg/record"
+)
+
+// handOverTimeout bounds a hand-over on request, during which clients' writes wait: half of
+// what they wait for a Primary, so that they are still there if the reign goes on.
+const handOverTimeout = 5 * time.Second
+
+// StepDown ends this node's reign of epoch on request: like a stop, but the node stays, and
+// lets electors know whom it wishes in its place. What it refuses is a
+// *peerapi.StepDownRefused: the reign goes on.
+func (p peerNode) StepDown(ctx context.Context, successor string, epoch record.Epoch) (*pb.StepDownResponse, error) {
+	n := p.n
+	r, _ := n.state.current()
+	if r == nil || r.Epoch() != epoch {
+		return nil, n.notPrimary(epoch)
+	}
+	if err := n.mayStepDown(successor); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, handOverTimeout)
+	defer cancel()
+	defer n.untilStopping(cancel)()
+
+	wish := &pb.Resignation{Epoch: int64(epoch), Successor: successor}
+	if !n.state.beginHandOver(r, wish) {
+		return nil, refused(pb.StepDownRefusal_REASON_BUSY, errors.New("node: it hands over or stops already"))
+	}
+	n.log.Info("stepping down on request", "event", "primary_stepping_down", "epoch", epoch, "successor", successor)
+	if err := r.HandOver(ctx, successor); err != nil {
+		n.state.endHandOver(r)
+		n.log.Warn("did not step down", "event", "primary_step_down_failed", "epoch", epoch, "successor", successor, "error", err)
+		return nil, n.handOverFailed(epoch, err)
+	}
+	tail := n.mvcc.Tail()
+	return &pb.StepDownResponse{Epoch: int64(epoch), Tail: &pb.Pos{Epoch: int64(tail.Epoch), Revision: int64(tail.Revision)}}, nil
+}
+
+// mayStepDown refuses what can be known to be pointless before anything is disturbed.
+func (n *Node) mayStepDown(successor string) error {
+	_, _, _, cs := n.state.view()
+	known := slices.ContainsFunc(cs.Members, func(m *pb.Member) bool { return m.NodeId == successor })
+	switch {
+	case successor == n.o.NodeID:
+		return refused(pb.StepDownRefusal_REASON_SELF, fmt.Errorf("node: %s is the Primary", successor))
+	case successor != "" && !known:
+		return refused(pb.StepDownRefusal_REASON_UNKNOWN_NODE, fmt.Errorf("node: %q is not a member of the cluster", successor))
+	case n.alone():
+		return refused(pb.StepDownRefusal_REASON_ALONE, errors.New("node: no other node is a member of the cluster"))
+	case !n.heardLately():
+		return refused(pb.StepDownRefusal_REASON_NO_ELECTOR, errors.New("node: no elector has been heard lately, so nobody would be elected"))
+	}
+	return nil
+}
+
+// handOverFailed is what a failed hand-over of a reign is to whoever asked for it.
+func (n *Node) handOverFailed(epoch record.Epoch, err error) error {
+	for is, reason := range map[error]pb.StepDownRefusal_Reason{
+		primary.ErrBusy: pb.StepDownRefusal_REASON_BUSY, primary.ErrNoHeir: pb.StepDownRefusal_REASON_ALONE,
+		primary.ErrUnfitHeir: pb.StepDownRefusal_REASON_UNFIT, primary.ErrHeirBehind: pb.StepDownRefusal_REASON_BEHIND,
+		primary.ErrNotFlushed: pb.StepDownRefusal_REASON_STORAGE_AWAY,
+	} {
+		if errors.Is(err, is) {
+			return refused(reason, err)
+		}
+	}
+	if r, _ := n.state.current(); r == nil || r.Epoch() != epoch {
+		return n.notPrimary(epoch) // it ended for another reason
+	}
+	return err
+}
+
+func (n *Node) notPrimary(epoch record.Epoch) error {
+	_, _, _, cs := n.state.view()
+	e := refused(pb.StepDownRefusal_REASON_NOT_PRIMARY, fmt.Errorf("%w of epoch %d", primary.ErrNotPrimary, epoch))
+	if cs.Primary.GetNodeId() != n.o.NodeID {
+		e.Primary = cs.Primary
+	}
+	return e
+}
+
+func refused(reason pb.StepDownRefusal_Reason, err error) *peerapi.StepDownRefused {
+	return &peerapi.StepDownRefused{Reason: reason, Err: err}
+}
+
+// untilStopping calls f once the node begins to stop, until the function that it returns
+// has been called.
+func (n *Node) untilStopping(f func()) (end func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() { // ends with end
+		defer close(ended)
+		select {
+		case <-n.state.stopping:
+			f()
+		case <-done:
+		}
+	}()
+	return func() { close(done); <-ended }
+}
+
+// beginHandOver says that r drains and, before it is over, whom it wishes in its place.
+func (s *state) beginHandOver(r *primary.Reign, wish *pb.Resignation) (ok bool) {
+	s.update(func(s *state) {
+		if ok = s.reign == r && s.role == pb.PrimaryState_PRIMARY_STATE_ACTIVE && !s.isStopping(); ok {
+			s.role, s.resigned = pb.PrimaryState_PRIMARY_STATE_DRAINING, wish
+		}
+	})
+	return ok
+}
+
+// endHandOver takes that back: r goes on, if it does.
+func (s *state) endHandOver(r *primary.Reign) {
+	s.update(func(s *state) {
+		s.resigned = nil
+		if s.reign == r && r.Err() == nil && !s.isStopping() {
+			s.role = pb.PrimaryState_PRIMARY_STATE_ACTIVE
+		}
+	})
+}
+
+// resignation is the last one that stands.
+func (s *state) resignation() *pb.Resignation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.resigned == nil {
+		return nil
+	}
+	return proto.CloneOf(s.resigned)
+}
+
+// unflushed is what the active Primary has not brought into the object log; nil if this
+// node isn't that.
+func (n *Node) unflushed() *pb.Unflushed {
+	r, _ := n.state.current()
+	if r == nil {
+		return nil
+	}
+	u := r.Unflushed()
+	return &pb.Unflushed{Revisions: u.Revisions, Bytes: u.Bytes, OldestAgeNanos: int64(u.Age)}
+}
