@@ -34,7 +34,8 @@ two snapshots may be read whole in each pass that has something to free.
 Exit status of --once and --dry-run: 0 if the pass was made, also if there was nothing
 to do or another compactor has or took the lock; 1 after any failure, also if work
 could go on around it, such as around a corrupt snapshot. A service: 0 after SIGTERM
-or Ctrl-C, 1 after a failure that waiting can't mend.`
+or Ctrl-C, 1 after a failure that waiting can't mend. In any case 78 if a setting or the
+cluster file is wrong.`
 
 func main() {
 	os.Exit(daemon.Main(daemon.Program{
@@ -54,7 +55,7 @@ func main() {
 
 func run(c *cli.Context, p *config.Process) error {
 	if err := check(c); err != nil {
-		return err
+		return &daemon.Misconfigured{Err: err}
 	}
 	log := p.NewLogger("netsy-compactor", os.Stderr)
 	switch {

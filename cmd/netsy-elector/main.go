@@ -19,7 +19,7 @@ nodes' peer ports. They keep nothing: any of them can be killed at any time.
    NETSY_TLS_KEY=certs/elector-elector-1.key netsy-elector
 
 It stops on SIGTERM or Ctrl-C and gives its office back at once. Exit status 0
-after such a stop, 1 after any failure.`
+after such a stop, 78 if a setting or the cluster file is wrong, 1 after any other failure.`
 
 func main() {
 	os.Exit(daemon.Main(daemon.Program{

@@ -19,7 +19,7 @@ elector to make one of the nodes the Primary. Certificates: netsyctl cert --help
    NETSY_TLS_KEY=certs/node-1.key netsy-node --with-elector
 
 It stops on SIGTERM or Ctrl-C, after answering what it has taken. Exit status 0
-after such a stop, 1 after any failure.`
+after such a stop, 78 if a setting or the cluster file is wrong, 1 after any other failure.`
 
 func main() {
 	os.Exit(daemon.Main(daemon.Program{

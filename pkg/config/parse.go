@@ -20,7 +20,7 @@ const maxFileSize = 64 << 10
 func Load(name string) (*Cluster, error) {
 	b, err := os.ReadFile(name)
 	if err != nil {
-		return nil, Problems{{File: name, Message: "can't be read: " + err.Error()}}
+		return nil, Problems{{File: name, Message: "can't be read: " + err.Error(), Delivered: true}}
 	}
 	return Parse(name, b)
 }

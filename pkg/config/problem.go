@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +13,10 @@ type Problem struct {
 	Column  int    `json:"column,omitempty"` // in bytes, from 1
 	Path    string `json:"path,omitempty"`   // replication.quorum, or NETSY_NODE_ID (--node-id)
 	Message string `json:"message"`          // what is wrong, and what is wanted
+
+	// Delivered: it is about a file that isn't there, or a certificate, which somebody else may
+	// deliver or replace at any time.
+	Delivered bool `json:"-"`
 }
 
 func (p Problem) String() string {
@@ -47,6 +52,12 @@ func (ps Problems) Error() string {
 		b.WriteString(p.String())
 	}
 	return b.String()
+}
+
+// Lasting says whether a start will fail until somebody changes the configuration: not all
+// that is wrong may mend by itself.
+func (ps Problems) Lasting() bool {
+	return slices.ContainsFunc(ps, func(p Problem) bool { return !p.Delivered })
 }
 
 // orNil avoids an error that is a non-nil interface around no problems.

@@ -114,6 +114,7 @@ func (r *resolver) checkIdentity() {
 	src, err := identity.Open(identity.Options{Files: r.process.TLS})
 	if err != nil {
 		r.add("tls-cert", "%v", err)
+		r.problems[len(r.problems)-1].Delivered = true
 		return
 	}
 	if r.bad["node-id"] || r.process.Cluster == nil {
@@ -122,6 +123,7 @@ func (r *resolver) checkIdentity() {
 	want := identity.Identity{ClusterID: r.process.Cluster.ClusterID, Role: r.role(), Name: r.process.NodeID}
 	if got := src.Identity(); got != want {
 		r.add("tls-cert", "%s is for %s, but this process is %s", r.process.TLS.Cert, got, want)
+		r.problems[len(r.problems)-1].Delivered = true
 	}
 }
 

@@ -34,6 +34,7 @@ func RunCompactor(ctx context.Context, p *config.Process, interval time.Duration
 	c := d.newCompactor(dir)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.Run(ctx, interval) })
+	g.Go(func() error { return d.tellManager(ctx, func() (bool, string) { return true, compactorLine(c) }) })
 	g.Go(func() error { return serveHTTP(ctx, ls[0], d.compactorHealth(c)) })
 	return g.Wait()
 }
@@ -82,23 +83,35 @@ func (d *process) compactorID() string {
 	return "compactor"
 }
 
+// compactorLine is how the compactor is, for people.
+func compactorLine(c *compactor.Compactor) string {
+	last := c.Last()
+	switch {
+	case last == nil:
+		return "at the first pass"
+	case last.Err != nil:
+		return "the last pass failed: " + last.Err.Error()
+	}
+	return "last pass " + last.At.UTC().Format(time.RFC3339) + ": " + string(last.Report.Outcome)
+}
+
 // compactorHealth: a restart mends nothing that a compactor could suffer from, so it is
 // alive as long as it answers. It is ready unless its last pass failed.
 func (d *process) compactorHealth(c *compactor.Compactor) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, map[string]any{"ok": true})
+		writeHealth(w, true, map[string]any{"ok": true, "code": "ok", "reason": ""})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		state := map[string]any{"ok": true}
+		ok, state := true, map[string]any{"ok": true, "code": "ok", "reason": ""}
 		if last := c.Last(); last != nil {
 			state["last_pass"], state["last_pass_at"] = last.Report, last.At
 			if last.Err != nil {
-				state["ok"], state["reason"] = false, last.Err.Error()
-				w.WriteHeader(http.StatusServiceUnavailable)
+				ok = false
+				state["ok"], state["code"], state["reason"] = false, "pass_failed", last.Err.Error()
 			}
 		}
-		writeJSON(w, state)
+		writeHealth(w, ok, state)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics, promhttp.HandlerOpts{}))
 	return mux

@@ -24,6 +24,7 @@ import (
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/objectstore/instrumented"
 	"github.com/netsy-io/netsy/pkg/objectstore/open"
+	"github.com/netsy-io/netsy/pkg/sdnotify"
 	"github.com/netsy-io/netsy/pkg/version"
 )
 
@@ -36,6 +37,8 @@ type process struct {
 	source  *identity.Source
 	tls     *identity.Metrics
 	rpcs    *grpcprom.ServerMetrics
+	manager *sdnotify.Notifier // the service manager
+	reach   *instrumented.Reach
 }
 
 func newProcess(ctx context.Context, p *config.Process, log hclog.Logger) (*process, error) {
@@ -55,7 +58,12 @@ func newProcess(ctx context.Context, p *config.Process, log hclog.Logger) (*proc
 // newStoreProcess is newProcess for one that talks to object storage only: it has no
 // certificate.
 func newStoreProcess(ctx context.Context, p *config.Process, log hclog.Logger) (*process, error) {
-	d := &process{Process: p, log: log, metrics: prometheus.NewRegistry()}
+	manager, err := sdnotify.FromEnvironment()
+	if err != nil {
+		return nil, err
+	}
+	d := &process{Process: p, log: log, metrics: prometheus.NewRegistry(), manager: manager}
+	d.tellStatus("opening object storage")
 	d.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "netsy_build_info", Help: "Always 1; its labels say which build this is.", ConstLabels: prometheus.Labels{"version": version.String(), "goversion": runtime.Version()},
@@ -66,7 +74,8 @@ func newStoreProcess(ctx context.Context, p *config.Process, log hclog.Logger) (
 	if err != nil {
 		return nil, fmt.Errorf("opening object storage: %w", err)
 	}
-	d.store = instrumented.Wrap(st, instrumented.NewMetrics(d.metrics))
+	measures := instrumented.NewMetrics(d.metrics)
+	d.store, d.reach = instrumented.Wrap(st, measures), &measures.Reach
 	return d, nil
 }
 
@@ -105,8 +114,13 @@ func listen(addrs ...string) (ls []net.Listener, err error) {
 	return ls, nil
 }
 
-func writeJSON(w http.ResponseWriter, v any) {
+// writeHealth answers a probe: 200 or 503, which is all that most look at, and why.
+func writeHealth(w http.ResponseWriter, ok bool, v any) {
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if !ok {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
 	_ = json.NewEncoder(w).Encode(v) // the reader may have gone; there is nobody to tell
 }
 

@@ -43,17 +43,11 @@ func RunElector(ctx context.Context, p *config.Process, log hclog.Logger) error 
 	}
 	g.Go(func() error { return d.serveElector(ctx, e) })
 	g.Go(func() error { return d.watchCertificates(ctx) })
+	g.Go(func() error {
+		return d.tellManager(ctx, func() (bool, string) { r := d.electorReadiness(e); return r.OK, r.Line() })
+	})
 	g.Go(func() error { return serveHTTP(ctx, ls[0], d.electorHealth(e)) })
 	return g.Wait()
-}
-
-// runElector runs an elector within a node's process.
-func (d *process) runElector(ctx context.Context, leaderID string, sole bool) error {
-	e, err := d.newElector(leaderID, sole)
-	if err != nil {
-		return err
-	}
-	return d.serveElector(ctx, e)
 }
 
 func (d *process) newElector(leaderID string, sole bool) (*elector.Elector, error) {
@@ -96,17 +90,20 @@ func (d *process) serveElector(ctx context.Context, e *elector.Elector) error {
 
 func (d *process) electorHealth(e *elector.Elector) http.Handler {
 	mux := http.NewServeMux()
-	answer := func(w http.ResponseWriter, notReady error) {
-		say := map[string]any{"ok": notReady == nil, "node_id": d.NodeID, "in_office": e.InOffice()}
-		w.Header().Set("Content-Type", "application/json")
-		if notReady != nil {
-			say["reason"] = notReady.Error()
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-		writeJSON(w, say)
+	answer := func(w http.ResponseWriter, ok bool, r electorReadiness) {
+		r.OK = ok
+		writeHealth(w, ok, struct {
+			NodeID string `json:"node_id"`
+			electorReadiness
+		}{d.NodeID, r})
 	}
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, e.Held()) }) // one that waits for office is as ready as it can be
+	// A restart mends nothing that an elector could suffer from.
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, true, d.electorReadiness(e)) })
+	// One that waits for office is as ready as it can be.
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		r := d.electorReadiness(e)
+		answer(w, r.OK, r)
+	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics, promhttp.HandlerOpts{}))
 	return mux
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/netsy-io/netsy/pkg/config"
 	"github.com/netsy-io/netsy/pkg/elector"
 	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/objectstore/instrumented"
 	"github.com/netsy-io/netsy/pkg/objectstore/memstore"
 	"github.com/netsy-io/netsy/pkg/peerapi"
 	"github.com/netsy-io/netsy/pkg/registry"
@@ -30,7 +31,7 @@ func TestElectorReadiness(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := &process{Process: &config.Process{NodeID: "e"}, metrics: prometheus.NewRegistry()}
+		d := &process{Process: &config.Process{NodeID: "e"}, metrics: prometheus.NewRegistry(), reach: &instrumented.Reach{}}
 		h := d.electorHealth(e)
 		expect := func(path string, code int, says string) {
 			t.Helper()
@@ -46,7 +47,7 @@ func TestElectorReadiness(t *testing.T) {
 		go func() { done <- e.Run(ctx) }()
 		time.Sleep(time.Minute)
 		expect("/healthz", http.StatusOK, `"ok":true`)
-		expect("/readyz", http.StatusServiceUnavailable, `"reason":"origin: cluster.json is missing`)
+		expect("/readyz", http.StatusServiceUnavailable, `"code":"origin_refused","reason":"origin: cluster.json is missing`)
 		if err := store.Delete(t.Context(), registry.MembersKey, objectstore.Always()); err != nil {
 			t.Fatal(err)
 		}

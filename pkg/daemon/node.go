@@ -40,6 +40,7 @@ func RunNode(ctx context.Context, p *config.Process, withElector bool, log hclog
 	if err != nil {
 		return err
 	}
+	d.tellStatus("opening the data directory and registering the node")
 	n, err := d.newNode(ctx, electors.members)
 	if err != nil {
 		return errors.Join(err, closeAll(health))
@@ -52,13 +53,26 @@ func RunNode(ctx context.Context, p *config.Process, withElector bool, log hclog
 		defer endElecting()
 		return n.Run(ctx)
 	})
-	g.Go(func() error { return serveHTTP(ctx, health[0], n.HealthHandler()) })
-	g.Go(func() error { return d.watchCertificates(ctx) })
+	var electorState func() any // nil: no elector here
 	if withElector {
 		// The data directory is locked, so no other process lives under this name:
 		// after a crash the office needn't be waited for.
-		g.Go(func() error { return d.runElector(electing, "node-"+p.NodeID+"/"+n.Incarnation(), true) })
+		e, err := d.newElector("node-"+p.NodeID+"/"+n.Incarnation(), true)
+		if err == nil {
+			electorState = func() any { return d.electorReadiness(e) }
+		}
+		g.Go(func() error {
+			if err != nil {
+				return err
+			}
+			return d.serveElector(electing, e)
+		})
 	}
+	g.Go(func() error { return serveHTTP(electing, health[0], n.HealthHandler(electorState)) }) // it says so while the node hands over
+	g.Go(func() error { return d.watchCertificates(ctx) })
+	g.Go(func() error {
+		return d.tellManager(ctx, func() (bool, string) { r := n.Readiness(); return r.OK(), r.Line() })
+	})
 	return g.Wait()
 }
 

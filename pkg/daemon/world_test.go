@@ -98,7 +98,11 @@ func (w *world) run(t *testing.T, i int) *running {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.node.Run(ctx) })
-	g.Go(func() error { return d.runElector(ctx, "node-"+d.NodeID, true) })
+	e, err := d.newElector("node-"+d.NodeID, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Go(func() error { return d.serveElector(ctx, e) })
 	t.Cleanup(func() {
 		cancel()
 		if err := g.Wait(); err != nil {

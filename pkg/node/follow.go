@@ -163,6 +163,8 @@ func (n *Node) followOnce(ctx context.Context, l leadership, client pb.PeerClien
 // SQLite don't reach back to where this copy ends. Watches that still needed what a
 // snapshot no longer has are told so.
 func (n *Node) catchUp(ctx context.Context) error {
+	n.loading.Store(true)
+	defer n.loading.Store(false)
 	end, err := loading.CatchUp(ctx, loading.Config{
 		Store: n.mvcc, Log: n.objectLog, Snapshots: n.snapshots, Limit: loading.AnyEpoch, Logger: n.log.Named("loading"), Metrics: n.meters.loading,
 	})

@@ -13,6 +13,8 @@ import (
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/primary"
+	"github.com/netsy-io/netsy/pkg/record"
+	"github.com/netsy-io/netsy/pkg/registry"
 	"github.com/netsy-io/netsy/pkg/replication"
 	"github.com/netsy-io/netsy/pkg/rolemetrics"
 	"github.com/netsy-io/netsy/pkg/snapshot"
@@ -20,28 +22,70 @@ import (
 )
 
 // HealthHandler answers /healthz (the process works), /readyz (it can serve reads
-// and writes) and /metrics.
-func (n *Node) HealthHandler() http.Handler {
+// and writes) and /metrics. elector, if not nil, says how the elector in the same process is.
+func (n *Node) HealthHandler(elector func() any) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { n.answer(w, n.fatal() == nil) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		n.answer(w, n.state.serves() && n.state.HasLeader())
-	})
+	answer := func(w http.ResponseWriter, ok bool) {
+		p := n.page(ok)
+		if elector != nil {
+			p.Elector = elector()
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		if !ok {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_ = json.NewEncoder(w).Encode(p) // the reader may have gone; there is nobody to tell
+	}
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, n.fatal() == nil) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, n.Readiness().OK()) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.o.Metrics, promhttp.HandlerOpts{}))
 	return mux
 }
 
-func (n *Node) answer(w http.ResponseWriter, ok bool) {
-	health, reason, role, cs := n.state.view()
-	w.Header().Set("Content-Type", "application/json")
-	if !ok {
-		w.WriteHeader(http.StatusServiceUnavailable)
+// page is what /healthz and /readyz say; docs/operations.md describes it.
+type page struct {
+	OK           bool            `json:"ok"` // the answer to what was asked: 200 or 503
+	Code         Code            `json:"code"`
+	Reason       string          `json:"reason"`
+	Warning      *Readied        `json:"warning,omitempty"`
+	NodeID       string          `json:"node_id"`
+	Health       string          `json:"health"`
+	PrimaryState string          `json:"primary_state"`
+	Primary      string          `json:"primary,omitempty"`
+	Epoch        record.Epoch    `json:"epoch"`
+	HasLeader    bool            `json:"has_leader"`
+	Revision     record.Revision `json:"revision"`
+	Draining     bool            `json:"draining"`
+	Reign        *reignPage      `json:"reign,omitempty"`
+	Elector      any             `json:"elector,omitempty"`
+}
+
+// reignPage is what a Primary says of its reign.
+type reignPage struct {
+	Durability registry.Mode `json:"durability"`
+	Voters     []string      `json:"voters,omitempty"` // node ids
+	ReadLease  bool          `json:"read_lease"`       // reads need no proof of the reign now
+}
+
+func (n *Node) page(ok bool) page {
+	r, s := n.Readiness(), n.situation()
+	_, _, role, cs := n.state.view()
+	p := page{
+		OK: ok, Code: r.Code, Reason: r.Reason, NodeID: n.o.NodeID, Health: s.health.String(), PrimaryState: role.String(),
+		Primary: s.primary, Epoch: record.Epoch(cs.Epoch), HasLeader: s.hasLeader, Revision: n.mvcc.Snapshot().Revision(), Draining: s.stopping,
 	}
-	// The reader may have gone; there is nobody to tell.
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"ok": ok, "node_id": n.o.NodeID, "health": health.String(), "reason": reason, "primary_state": role.String(),
-		"epoch": cs.Epoch, "has_leader": n.state.HasLeader(), "revision": n.mvcc.Snapshot().Revision(),
-	})
+	if r.Warning.Code != "" {
+		p.Warning = &r.Warning
+	}
+	if reign, _ := n.state.current(); reign != nil {
+		mode, voters, lease := reign.Standing()
+		p.Reign = &reignPage{Durability: mode, ReadLease: lease}
+		for _, v := range voters {
+			p.Reign.Voters = append(p.Reign.Voters, v.NodeID)
+		}
+	}
+	return p
 }
 
 // meters are the metrics of the packages that work in a node.
@@ -82,7 +126,7 @@ func (n *Node) registerMetrics() {
 		return boolGauge(health == pb.Health_HEALTH_HEALTHY)
 	})
 	gauge("netsy_node_ready", "1 if the node answers reads and writes, as /readyz says, else 0.", func() float64 {
-		return boolGauge(n.state.serves() && n.state.HasLeader())
+		return boolGauge(n.Readiness().OK())
 	})
 	gauge("netsy_node_has_primary", "1 if the node is the Primary or follows it, else 0.", func() float64 { return boolGauge(n.state.HasLeader()) })
 	gauge("netsy_node_epoch", "Epoch in cluster.json as the node last heard.", func() float64 {

@@ -42,6 +42,7 @@ type Node struct {
 	peers     pb.PeerServer
 	leaving   chan struct{} // of capacity 1: an elector has heard that this node leaves
 	forwards  gauge         // streams of replicas that forward to this node
+	loading   atomic.Bool   // the object log is being loaded
 	heard     atomic.Int64  // when an elector last answered a heartbeat: nanoseconds after started
 
 	meters meters

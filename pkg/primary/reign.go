@@ -274,6 +274,16 @@ func (r *Reign) goFunc(f func(context.Context)) {
 // Epoch returns the reign's epoch.
 func (r *Reign) Epoch() record.Epoch { return r.cfg.Epoch }
 
+// Standing says how commits are made durable, who the voters are while receipts may
+// acknowledge, and whether the read lease holds.
+func (r *Reign) Standing() (mode registry.Mode, voters []registry.NodeRef, lease bool) {
+	lease = r.lease.holds(r.cfg.Epoch, time.Now())
+	if d := r.rule.Load(); d != nil {
+		return d.Mode, d.Voters, lease
+	}
+	return registry.ModeObjectStorage, nil, lease
+}
+
 // Over is closed when the reign has ended and nothing of it runs any more.
 func (r *Reign) Over() <-chan struct{} { return r.over }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/netsy-io/netsy/pkg/daemon"
 	"github.com/netsy-io/netsy/pkg/identity"
 	"github.com/netsy-io/netsy/test/internal/proc"
 )
@@ -30,17 +31,27 @@ type badStart struct {
 	ran     bool
 	running bool
 	say     []string // what the message must contain
+	config  bool     // it is the configuration that is wrong: the exit status is another
+	args    []string
 }
 
 var badStarts = []badStart{
 	{name: "no cluster file", say: []string{"none.jsonc", "can't be read", "no such file"}, spoil: func(t *testing.T, c *cluster, n *nodeSpec) { n.env["NETSY_CONFIG"] = c.path("none.jsonc") }},
-	{name: "no settings", say: []string{"NETSY_CONFIG (--config)", "NETSY_NODE_ID (--node-id)", "NETSY_TLS_CERT (--tls-cert)", "is required"}, spoil: func(t *testing.T, c *cluster, n *nodeSpec) {
+	{name: "no settings", config: true, say: []string{"NETSY_CONFIG (--config)", "NETSY_NODE_ID (--node-id)", "NETSY_TLS_CERT (--tls-cert)", "is required"}, spoil: func(t *testing.T, c *cluster, n *nodeSpec) {
 		n.env["NETSY_CONFIG"], n.env["NETSY_NODE_ID"], n.env["NETSY_TLS_CERT"] = "", "", ""
 	}},
-	{name: "bad cluster file", say: []string{"heartbeat_interval", "storage.provider", "typo"}, spoil: func(t *testing.T, c *cluster, n *nodeSpec) {
+	{name: "bad cluster file", config: true, say: []string{"heartbeat_interval", "storage.provider", "typo"}, spoil: func(t *testing.T, c *cluster, n *nodeSpec) {
 		c.writeConfig(func(m map[string]any) {
 			m["heartbeat_interval"], m["storage"].(map[string]any)["provider"], m["typo"] = "never", "tape", 1
 		})
+	}},
+	{name: "no such flag", config: true, args: []string{"--typo"}, say: []string{"-typo"}, spoil: func(*testing.T, *cluster, *nodeSpec) {}},
+	{name: "bad cluster file, and a certificate yet to come", config: true, say: []string{"heartbeat_interval", "no such file"}, spoil: func(t *testing.T, c *cluster, n *nodeSpec) {
+		c.writeConfig(func(m map[string]any) { m["heartbeat_interval"] = "never" })
+		c.must(os.Remove(c.path("node-1.crt")))
+	}},
+	{name: "elector with a bad cluster file", elector: true, config: true, say: []string{"typo"}, spoil: func(t *testing.T, c *cluster, n *nodeSpec) {
+		c.writeConfig(func(m map[string]any) { m["typo"] = 1 })
 	}},
 	{name: "elector without cluster file", elector: true, say: []string{"none.jsonc", "can't be read", "no such file"}, spoil: func(t *testing.T, c *cluster, n *nodeSpec) { n.env["NETSY_CONFIG"] = c.path("none.jsonc") }},
 	{name: "no certificate", say: []string{"NETSY_TLS_CERT", "node-1.crt", "no such file"}, spoil: func(t *testing.T, c *cluster, n *nodeSpec) {
@@ -133,7 +144,7 @@ func TestBadStart(t *testing.T) {
 
 func (b badStart) run(t *testing.T) {
 	c := newCluster(t)
-	id, start := "node-1", func(id string) *proc.Proc { return c.startNode(id) }
+	id, start := "node-1", func(id string) *proc.Proc { return c.startNode(id, b.args...) }
 	if b.elector {
 		id, start = "elector-1", c.startElector
 		c.elector(id)
@@ -157,8 +168,12 @@ func (b badStart) run(t *testing.T) {
 	if open := ports.stop(); len(open) > 0 {
 		t.Errorf("ports were open: %v", open)
 	}
-	if code != 1 {
-		t.Errorf("exit status %d, want 1", code)
+	want := daemon.StatusFailure // it may be there the next time
+	if b.config {
+		want = daemon.StatusConfig
+	}
+	if code != want {
+		t.Errorf("exit status %d, want %d", code, want)
 	}
 	message := lastParagraph(p.Out.String())
 	for _, s := range b.say {

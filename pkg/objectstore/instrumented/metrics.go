@@ -16,6 +16,8 @@ type Metrics struct {
 	Operations *prometheus.CounterVec   // op, result
 	Duration   *prometheus.HistogramVec // op
 	Bytes      *prometheus.CounterVec   // op: get or put
+
+	Reach Reach // whether it answers
 }
 
 // NewMetrics makes the metrics and registers them, unless reg is nil.
@@ -42,6 +44,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 }
 
 func (m *Metrics) observe(op string, start time.Time, err error) {
+	m.Reach.note(time.Now(), err)
 	m.Duration.WithLabelValues(op).Observe(time.Since(start).Seconds())
 	m.Operations.WithLabelValues(op, result(err)).Inc()
 }

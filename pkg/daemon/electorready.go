@@ -1,0 +1,61 @@
+package daemon
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/netsy-io/netsy/pkg/elector"
+)
+
+// ElectorCode says in one stable word how an elector is; docs/operations.md lists them.
+type ElectorCode string
+
+const (
+	ElectorInOffice      ElectorCode = "in_office"      // ready
+	ElectorStandingBy    ElectorCode = "standing_by"    // ready: another is in office, or about to be
+	ElectorOriginRefused ElectorCode = "origin_refused" // the cluster can't begin because of what is in the bucket
+	ElectorStorageAway   ElectorCode = "storage_away"   // object storage doesn't answer
+)
+
+var electorCodes = []ElectorCode{ElectorInOffice, ElectorStandingBy, ElectorOriginRefused, ElectorStorageAway}
+
+// electorReadiness is what /readyz says of an elector.
+type electorReadiness struct {
+	OK       bool        `json:"ok"`
+	Code     ElectorCode `json:"code"`
+	Reason   string      `json:"reason"` // for people; empty if OK
+	InOffice bool        `json:"in_office"`
+}
+
+// Line is r for people.
+func (r electorReadiness) Line() string {
+	if r.OK {
+		return "ready, " + string(r.Code)
+	}
+	return fmt.Sprintf("not ready (%s): %s", r.Code, r.Reason)
+}
+
+// storagePatience is how long object storage may not answer before an elector isn't ready:
+// an election outlasts a failed request or two.
+const storagePatience = 5 * time.Second
+
+// judgeElector is the rule. awaySince and away are of object storage.
+func judgeElector(inOffice bool, held error, awaySince time.Time, away error, now time.Time) electorReadiness {
+	r := electorReadiness{InOffice: inOffice}
+	switch {
+	case away != nil && now.Sub(awaySince) >= storagePatience:
+		r.Code, r.Reason = ElectorStorageAway, fmt.Sprintf("object storage hasn't answered for %v: %v", now.Sub(awaySince).Truncate(time.Second), away)
+	case held != nil:
+		r.Code, r.Reason = ElectorOriginRefused, held.Error()
+	case inOffice:
+		r.OK, r.Code = true, ElectorInOffice
+	default:
+		r.OK, r.Code = true, ElectorStandingBy
+	}
+	return r
+}
+
+func (d *process) electorReadiness(e *elector.Elector) electorReadiness {
+	since, away := d.reach.Away()
+	return judgeElector(e.InOffice(), e.Held(), since, away, time.Now())
+}
