@@ -109,7 +109,7 @@ func (s *Store) hint(r request, err error) error {
 	case ans.status == http.StatusNotFound && (r.list || r.op == "put" || bucketMissing(ans)):
 		return fmt.Errorf("bucket %q does not exist: %w", s.cfg.Bucket, err)
 	case errors.Is(kindOf(r, ans), objectstore.ErrPermanent) && (ans.status == http.StatusForbidden || ans.status == http.StatusUnauthorized):
-		return fmt.Errorf("the credentials are wrong or lack a permission on bucket %q (storage.objectUser is what is needed): %w", s.cfg.Bucket, err)
+		return s.refusal(r, ans, err)
 	default:
 		return err
 	}

@@ -33,7 +33,7 @@ func (s *Store) failed(a *attempt.Attempt, r request, err error) error {
 	kind := a.Unanswered(r.write)
 	if ans, ok := answerOf(err); ok {
 		kind = kindOf(r, ans)
-		err = hint(s.cfg.Bucket, ans, err)
+		err = s.hint(r, ans, err)
 	}
 	return &objectstore.Error{Kind: kind, Op: r.op, Key: r.key, Err: a.Explain(err)}
 }
@@ -99,18 +99,19 @@ func notFound(r request, ans answer) error {
 }
 
 // hint adds what an operator can do about it.
-func hint(bucket string, ans answer, err error) error {
+func (s *Store) hint(r request, ans answer, err error) error {
+	if yes, permission := refused(ans); yes {
+		return s.refusal(r, permission, err)
+	}
 	switch {
 	case ans.status == http.StatusRequestedRangeNotSatisfiable:
 		return fmt.Errorf("%w: %w", errBeyondEnd, err)
 	case ans.status == http.StatusNotImplemented:
 		return fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
 	case ans.code == "NoSuchBucket":
-		return fmt.Errorf("bucket %q does not exist: %w", bucket, err)
-	case ans.status == http.StatusForbidden, ans.status == http.StatusUnauthorized, ans.code == "InvalidAccessKeyId":
-		return fmt.Errorf("the credentials are wrong or lack a permission on bucket %q (without s3:ListBucket even a missing object is answered so): %w", bucket, err)
+		return fmt.Errorf("bucket %q does not exist: %w", s.cfg.Bucket, err)
 	case ans.status/100 == 3, ans.code == "AuthorizationHeaderMalformed":
-		return fmt.Errorf("bucket %q is in another region or at another endpoint than configured: %w", bucket, err)
+		return fmt.Errorf("bucket %q is in another region or at another endpoint than configured: %w", s.cfg.Bucket, err)
 	default:
 		return err
 	}

@@ -78,11 +78,11 @@ func TestCodes(t *testing.T) {
 func TestHintsKeepTheCause(t *testing.T) {
 	cause := errors.New("cause")
 	for _, a := range []answer{{416, ""}, {501, ""}, {404, "NoSuchBucket"}, {403, "AccessDenied"}, {301, ""}, {500, ""}} {
-		if err := hint("b", a, cause); !errors.Is(err, cause) {
+		if err := (&Store{}).hint(request{}, a, cause); !errors.Is(err, cause) {
 			t.Errorf("%+v: %v", a, err)
 		}
 	}
-	if !errors.Is(hint("b", answer{501, ""}, cause), errors.ErrUnsupported) {
+	if !errors.Is((&Store{}).hint(request{}, answer{501, ""}, cause), errors.ErrUnsupported) {
 		t.Error("501 isn't unsupported")
 	}
 }
