@@ -109,8 +109,12 @@ clean: ## Remove what was built and the local cluster's data.
 packages: ## Build the deb and the rpm into dist/ (ARCH=amd64; VERSION=1.2.3 for a release).
 	deploy/packages/build.sh dist
 
+.PHONY: release
+release: ## Build a release into dist/: packages, archive, bill of materials, checksums (ARCH, VERSION).
+	deploy/packages/release.sh dist
+
 .PHONY: test-packaging
-test-packaging: ## Check systemd units, packages and cloud-init examples (needs systemd-analyze).
+test-packaging: ## Check systemd units, packages, releases and cloud-init examples (needs systemd-analyze).
 	cd test/packaging && go test -count=1 -timeout 20m $(TESTFLAGS) ./...
 
 .PHONY: test-guides
@@ -126,3 +130,8 @@ test-systemd: ## Install the deb on a Debian that boots with systemd, and live t
 test-image: ## Build the container image with buildah, and run it with podman (root).
 	test/image/setup.sh
 	cd test/image && go test -count=1 -timeout 30m -v $(TESTFLAGS) ./...
+
+.PHONY: test-iam
+test-iam: ## Run a cluster under the IAM policies of deploy/iam: each permission is needed, and none is missing (needs envsubst and jq).
+	@{ command -v envsubst && command -v jq; } >/dev/null || { apt-get update -qq && apt-get install -qqy gettext-base jq; }
+	cd test/iam && go test $(RACE) -count=1 -timeout 15m $(TESTFLAGS) ./...

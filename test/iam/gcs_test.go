@@ -85,11 +85,11 @@ func (c *gcsCloud) growOld(t *testing.T) {
 	}
 }
 
-func gcsStorage(t *testing.T, g *gate) func(role, prefix string) map[string]any {
+func gcsStorage(t *testing.T, g *gate, without ...string) func(role, prefix string) map[string]any {
 	fronts := map[string]string{}
 	return func(role, prefix string) map[string]any {
 		if fronts[role+prefix] == "" {
-			fronts[role+prefix] = g.front(role, prefix, grantsOf(role, func(r string) []Grant { return gcsGrants(t, r, prefix) }))
+			fronts[role+prefix] = g.front(role, prefix, grantsOf(role, func(r string) []Grant { return except(gcsGrants(t, r, prefix), without) }))
 		}
 		return map[string]any{"provider": "gcs", "bucket_name": bucketName, "key_prefix": strings.TrimSuffix(prefix, "/"), "endpoint": fronts[role+prefix]}
 	}

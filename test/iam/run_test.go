@@ -58,7 +58,7 @@ func (l *lifetime) live() {
 	l.begin("node-1", "node-2")
 	l.primary(l.ctx, l.nodes)
 	l.begin("node-3") // a member more
-	for range 4 { // reigns, each with chunks of its own and a snapshot behind it
+	for range 4 {     // reigns, each with chunks of its own and a snapshot behind it
 		primary := l.primary(l.ctx, l.nodes)
 		l.write(primary, 8)
 		l.end(primary)
