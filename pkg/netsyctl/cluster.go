@@ -21,13 +21,17 @@ func clusterCommand() *cli.Command {
 		Name:  "cluster",
 		Usage: "look at a cluster through its bucket, and mend it",
 		Description: `These commands go to the object storage that the cluster file names, with the credentials of the
-environment, as a node does; they work when no node does.
+environment, as a node does; all but step-down and transfer work when no node does.
 
   netsyctl cluster show --config cluster.jsonc
+  netsyctl cluster step-down --context prod
+  netsyctl cluster transfer --context prod node-2
   netsyctl cluster forget --config cluster.jsonc node-3
   netsyctl cluster recover --config cluster.jsonc`,
 		Subcommands: []*cli.Command{
 			clusterShowCommand(),
+			clusterStepDownCommand(),
+			clusterTransferCommand(),
 			clusterForgetCommand(),
 			clusterRecoverCommand(),
 		},
@@ -70,23 +74,32 @@ func openBucket(c *cli.Context) (*bucket, error) {
 
 // asker makes the questions to nodes, with the certificate that the flags name.
 func asker(c *cli.Context, clusterID string) (recovery.Ask, error) {
-	x, err := chosen(c)
+	d, err := dialer(c, clusterID)
 	if err != nil {
 		return nil, err
 	}
+	return recovery.AskBy(d), nil
+}
+
+// dialer connects to nodes with that certificate.
+func dialer(c *cli.Context, clusterID string) (peerapi.Dialer, error) {
+	x, err := chosen(c)
+	if err != nil {
+		return peerapi.Dialer{}, err
+	}
 	if x.TLSCA == "" || x.TLSCert == "" || x.TLSKey == "" {
-		return nil, wrongUse("nodes answer to an admin's certificate: name its files with --tls-ca, --tls-cert and --tls-key, or in a context (see netsyctl cert admin --help)")
+		return peerapi.Dialer{}, wrongUse("nodes answer to an admin's certificate: name its files with --tls-ca, --tls-cert and --tls-key, or in a context (see netsyctl cert admin --help)")
 	}
 	src, err := identity.Open(identity.Options{Files: identity.Files{CA: x.TLSCA, Cert: x.TLSCert, Key: x.TLSKey}})
 	if err != nil {
-		return nil, fmt.Errorf("reading certificates: %w", err)
+		return peerapi.Dialer{}, fmt.Errorf("reading certificates: %w", err)
 	}
 	// A wrong certificate would make every node look dead.
 	id, allowed := src.Identity(), peerapi.Policy[peerpb.Peer_GetNodeState_FullMethodName]
 	if id.ClusterID != clusterID || !slices.Contains(allowed, id.Role) {
-		return nil, fmt.Errorf("%s is for %s, but nodes of cluster %q answer only to its roles %v: make one with netsyctl cert admin", x.TLSCert, id, clusterID, allowed)
+		return peerapi.Dialer{}, fmt.Errorf("%s is for %s, but nodes of cluster %q answer only to its roles %v: make one with netsyctl cert admin", x.TLSCert, id, clusterID, allowed)
 	}
-	return recovery.AskBy(peerapi.Dialer{Source: src, ClusterID: clusterID}), nil
+	return peerapi.Dialer{Source: src, ClusterID: clusterID}, nil
 }
 
 // readCluster reads cluster.json; that there is none is put into words.

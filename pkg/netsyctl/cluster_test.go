@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/netsy-io/netsy/pkg/clusterview"
 	"github.com/netsy-io/netsy/pkg/datafile"
@@ -42,6 +45,19 @@ type labNode struct {
 	ref   registry.NodeRef
 	state *peerpb.NodeState
 	addr  string
+
+	refusal *peerpb.StepDownRefusal // why it doesn't step down; nil: it does
+	broken  bool                    // it says nothing to that
+}
+
+func (n *labNode) StepDown(context.Context, *peerpb.StepDownRequest) (*peerpb.StepDownResponse, error) {
+	if n.broken {
+		return nil, status.Error(codes.Unavailable, "gone")
+	}
+	if r := n.refusal; r != nil {
+		return nil, (&peerapi.StepDownRefused{Reason: r.Reason, Primary: r.Primary, Err: errors.New("refused")}).GRPCStatus().Err()
+	}
+	return &peerpb.StepDownResponse{Epoch: 4, Tail: n.state.Tail}, nil
 }
 
 func (n *labNode) GetNodeState(context.Context, *peerpb.GetNodeStateRequest) (*peerpb.NodeState, error) {
