@@ -98,8 +98,12 @@ model: ## Check the model of the protocol: a minute of it (test/model/README.md 
 	test/model/run.sh quick
 
 .PHONY: bench
-bench: ## Measure Netsy beside etcd in one run (BENCHFLAGS="-clients 64 -duration 5s").
+bench: ## Measure Netsy beside etcd and kine in one run, about an hour (BENCHFLAGS="-shapes create -clients 64").
 	cd test/bench && go run . $(BENCHFLAGS)
+
+.PHONY: bench-quick
+bench-quick: ## The same with fewer clients and sizes, in minutes.
+	cd test/bench && go run . -quick $(BENCHFLAGS)
 
 .PHONY: clean
 clean: ## Remove what was built and the local cluster's data.

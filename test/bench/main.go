@@ -1,12 +1,14 @@
-// Command bench measures Netsy beside etcd in one run: the same load, the same
-// disk, TLS on both, interleaved, servers in processes of their own.
+// Command bench measures Netsy beside etcd and kine in one run: the same load, the same
+// disk, TLS on all, interleaved, servers in processes of their own. README.md says how
+// to read it.
 //
-//	go run . -clients 64 -duration 5s -rounds 3
-//	go run . -members 3 -clients 512
+//	go run . -quick
+//	go run . -targets etcd-3,netsy-3 -shapes create,update -clients 64
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -14,25 +16,24 @@ import (
 	"os/signal"
 	"slices"
 	"strconv"
-	"text/tabwriter"
+	"strings"
 	"time"
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == etcdArg {
-		members, err := strconv.Atoi(os.Args[3])
-		exit(errors.Join(err, serveEtcd(os.Args[2], members)))
+	if len(os.Args) > 1 && os.Args[1] == serveArg {
+		exit(serve(os.Args[2:]))
 	}
-	clients := flag.Int("clients", 64, "concurrent clients, each with a connection of its own")
-	size := flag.Int("value", 1024, "bytes of each value")
-	duration := flag.Duration("duration", 5*time.Second, "length of a measurement")
-	members := flag.Int("members", 1, "members of each cluster; Netsy acknowledges by quorum from three on")
-	rounds := flag.Int("rounds", 3, "measurements of each server, interleaved")
-	dir := flag.String("dir", "", "where the servers keep their data (default: a temporary directory)")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	exit(run(ctx, *dir, *members, load{clients: *clients, value: make([]byte, *size), duration: *duration}, *rounds))
+	o, err := parse(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err == nil {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		defer stop()
+		err = run(ctx, o)
+	}
+	exit(err)
 }
 
 func exit(err error) {
@@ -43,62 +44,85 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-func run(ctx context.Context, dir string, members int, l load, rounds int) error {
-	if dir == "" {
-		tmp, err := os.MkdirTemp("", "netsy-bench")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(tmp)
-		dir = tmp
+// options is what is asked for.
+type options struct {
+	targets, shapes []string // empty: all
+	clients, sizes  []int    // empty: what each shape has
+	duration        time.Duration
+	rounds          int
+	quick           bool
+	dir             string
+	json            string
+	profiles        string
+}
+
+func parse(args []string) (o options, err error) {
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	list := func(name, usage string, into *[]string) {
+		f.Func(name, usage, func(s string) error { *into = strings.Split(s, ","); return nil })
 	}
-	servers, err := startAll(ctx, dir, members)
-	defer stopAll(servers)
+	numbers := func(name, usage string, into *[]int) {
+		f.Func(name, usage, func(s string) error {
+			for _, p := range strings.Split(s, ",") {
+				n, err := strconv.Atoi(p)
+				if err != nil || n < 1 {
+					return fmt.Errorf("%q is not a number above 0", p)
+				}
+				*into = append(*into, n)
+			}
+			return nil
+		})
+	}
+	list("targets", "servers, separated by commas (default all: "+strings.Join(kindNames(), ",")+")", &o.targets)
+	list("shapes", "kinds of load (default all: "+strings.Join(shapeNames(), ",")+")", &o.shapes)
+	numbers("clients", "concurrent clients, or watchers (default: what each shape has)", &o.clients)
+	numbers("value", "bytes of each value (default: what each shape has)", &o.sizes)
+	f.DurationVar(&o.duration, "duration", 0, "length of a measurement (default 3s; 1s with -quick)")
+	f.IntVar(&o.rounds, "rounds", 0, "measurements of each server, interleaved; the table has their medians (default 5; 3 with -quick)")
+	f.BoolVar(&o.quick, "quick", false, "fewer clients and sizes, shorter: minutes")
+	f.StringVar(&o.dir, "dir", "", "where the servers keep their data (default: a temporary directory); its disk counts")
+	f.StringVar(&o.json, "json", "", "file for all samples")
+	f.StringVar(&o.profiles, "profiles", "", "directory for a processor profile of Netsy in each last round")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if o.duration == 0 {
+		o.duration = map[bool]time.Duration{true: quickDuration, false: fullDuration}[o.quick]
+	}
+	if o.rounds == 0 {
+		o.rounds = map[bool]int{true: 3, false: 5}[o.quick]
+	}
+	for _, s := range o.shapes {
+		if !slices.Contains(shapeNames(), s) {
+			return o, fmt.Errorf("-shapes: there is no %q; there are %s", s, strings.Join(shapeNames(), ", "))
+		}
+	}
+	return o, nil
+}
+
+func shapeNames() (names []string) {
+	for _, s := range shapes {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// contains says whether a name is asked for; none asks for all.
+func contains(names []string, name string) bool {
+	return len(names) == 0 || slices.Contains(names, name)
+}
+
+// progress is where people see what is being done; results go to standard output.
+var progress = os.Stderr
+
+func say(format string, args ...any) {
+	fmt.Fprintf(progress, "%s "+format+"\n", append([]any{time.Now().Format("15:04:05")}, args...)...)
+}
+
+func writeJSON(path string, results []*result) error {
+	b, err := json.MarshalIndent(results, "", "  ")
 	if err != nil {
 		return err
 	}
-	results := map[string][]result{}
-	for round := range rounds {
-		for _, s := range servers {
-			fmt.Fprintf(os.Stderr, "round %d of %d: %s ...\n", round+1, rounds, s.name)
-			r, err := l.creates(ctx, s, fmt.Sprintf("/registry/bench/%d", round))
-			if err != nil {
-				return fmt.Errorf("%s: %w", s.name, err)
-			}
-			results[s.name] = append(results[s.name], r)
-		}
-	}
-	print(servers, results, l)
-	return nil
-}
-
-// print shows medians, and ratios to the first server.
-func print(servers []*server, results map[string][]result, l load) {
-	fmt.Printf("creates of %d bytes by %d clients, medians of %d\n", len(l.value), l.clients, len(results[servers[0].name]))
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "server\tcreates/s\tp50\tp99\tthroughput\tp99 ratio\t")
-	base := medians(results[servers[0].name])
-	for _, s := range servers {
-		m := medians(results[s.name])
-		fmt.Fprintf(w, "%s\t%.0f\t%v\t%v\t%.2f×\t%.2f×\t\n", s.name, m.rate, m.p50.Round(10*time.Microsecond), m.p99.Round(10*time.Microsecond),
-			m.rate/base.rate, float64(m.p99)/float64(base.p99))
-	}
-	w.Flush()
-}
-
-func medians(rs []result) result {
-	return result{
-		rate: median(rs, func(r result) float64 { return r.rate }),
-		p50:  time.Duration(median(rs, func(r result) float64 { return float64(r.p50) })),
-		p99:  time.Duration(median(rs, func(r result) float64 { return float64(r.p99) })),
-	}
-}
-
-func median(rs []result, of func(result) float64) float64 {
-	var v []float64
-	for _, r := range rs {
-		v = append(v, of(r))
-	}
-	slices.Sort(v)
-	return v[len(v)/2]
+	return os.WriteFile(path, append(b, '\n'), 0o644)
 }

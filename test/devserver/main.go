@@ -32,16 +32,23 @@ func main() {
 	level := flag.String("log-level", "info", "level of the log, which goes to standard error")
 	flag.IntVar(&o.Nodes, "nodes", 1, "number of nodes; they acknowledge by quorum from the start")
 	replica := flag.Bool("replica", false, "name the endpoint of one node that isn't the Primary, alone")
+	endpoint := flag.String("s3", "", "URL of an S3 server to keep the objects, instead of the directory; credentials come from the environment")
+	bucket := flag.String("bucket", "netsy", "bucket there")
+	debug := flag.Bool("pprof", false, "serve profiles of the process; the ready line says where")
 	flag.Parse()
 	o.Profile = etcdapi.Profile(*profile)
 	o.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.LevelFromString(*level), Output: os.Stderr})
-	if err := run(o, *replica); err != nil {
+	err := storeIn(&o, *endpoint, *bucket)
+	if err == nil {
+		err = run(o, *replica, *debug)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "devserver:", err)
 		os.Exit(1)
 	}
 }
 
-func run(o devcluster.Options, replica bool) (err error) {
+func run(o devcluster.Options, replica, debug bool) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	cluster, err := devcluster.Start(ctx, o)
@@ -65,7 +72,13 @@ func run(o devcluster.Options, replica bool) (err error) {
 		CA        string   `json:"ca"`
 		Cert      string   `json:"cert"`
 		Key       string   `json:"key"`
-	}{endpoints, ca, cert, key}
+		Profiles  string   `json:"profiles,omitempty"`
+	}{endpoints, ca, cert, key, ""}
+	if debug {
+		if ready.Profiles, err = serveProfiles(); err != nil {
+			return err
+		}
+	}
 	if err := json.NewEncoder(os.Stdout).Encode(ready); err != nil {
 		return fmt.Errorf("print the ready line: %w", err)
 	}

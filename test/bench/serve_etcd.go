@@ -1,26 +1,21 @@
 package main
 
 import (
-	"crypto/x509"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 	"go.etcd.io/etcd/server/v3/embed"
-	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 )
 
 // serveEtcd runs an etcd cluster with TLS, between its members too, and its defaults
 // otherwise, until standard input ends.
 func serveEtcd(dir string, members int) error {
-	info, err := transport.SelfCert(zap.NewNop(), filepath.Join(dir, "certs"), []string{"127.0.0.1:0"}, 1, x509.ExtKeyUsageClientAuth)
+	info, err := selfSigned(dir)
 	if err != nil {
 		return err
 	}
@@ -47,16 +42,12 @@ func serveEtcd(dir string, members int) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	ready := access{CA: info.CertFile, Cert: info.CertFile, Key: info.KeyFile}
+	a := access{CA: info.CertFile, Cert: info.CertFile, Key: info.KeyFile}
 	for _, e := range started {
 		<-e.Server.ReadyNotify()
-		ready.Endpoints = append(ready.Endpoints, "https://"+e.Clients[0].Addr().String())
+		a.Endpoints = append(a.Endpoints, "https://"+e.Clients[0].Addr().String())
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(ready); err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return err
+	return ready(a)
 }
 
 func memberName(i int) string { return fmt.Sprintf("member-%d", i) }

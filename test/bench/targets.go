@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// serveArg makes this program one of the servers: serve KIND DIR MEMBERS.
+const serveArg = "serve"
+
+// kind is a kind of target.
+type kind struct {
+	name, base, what string
+	start            func(ctx context.Context, b *builds, k kind, dir string) (*target, error)
+}
+
+// kinds are the targets there are, in the order of the tables. Each is compared with
+// etcd of as many members.
+var kinds = []kind{
+	{noopName, "etcd", "answers the etcd API from nothing: what gRPC and TLS allow", self(noopName, 1)},
+	{"etcd", "etcd", "etcd, one member", self("etcd", 1)},
+	{"kine", "etcd", "kine on SQLite", kine},
+	{"netsy", "etcd", "Netsy, one node on a directory", netsy(1, false)},
+	{"netsy-s3", "etcd", "Netsy, one node on an S3 server", netsy(1, true)},
+	{"etcd-3", "etcd-3", "etcd, three members", self("etcd", 3)},
+	{"netsy-3", "etcd-3", "Netsy, three nodes that acknowledge by quorum, on a directory", netsy(3, false)},
+	{"netsy-3-s3", "etcd-3", "Netsy, three nodes that acknowledge by quorum, on an S3 server", netsy(3, true)},
+}
+
+// self starts this program as a server.
+func self(server string, members int) func(context.Context, *builds, kind, string) (*target, error) {
+	return func(_ context.Context, b *builds, k kind, dir string) (*target, error) {
+		return start(k, exec.Command(b.self, serveArg, server, dir, strconv.Itoa(members)))
+	}
+}
+
+func netsy(nodes int, onS3 bool) func(context.Context, *builds, kind, string) (*target, error) {
+	return func(ctx context.Context, b *builds, k kind, dir string) (*target, error) {
+		cmd := exec.Command(b.devserver, "-dir", dir, "-log-level", "warn", "-pprof", "-nodes", strconv.Itoa(nodes))
+		if !onS3 {
+			return start(k, cmd)
+		}
+		gw, err := b.bucket(ctx)
+		if err != nil {
+			return nil, err
+		}
+		name := "bucket-" + k.name
+		if err := os.MkdirAll(filepath.Join(gw.root, name), 0o755); err != nil {
+			return nil, err
+		}
+		cmd.Args = append(cmd.Args, "-s3", gw.url, "-bucket", name)
+		cmd.Env = append(os.Environ(), gw.env()...)
+		t, err := start(k, cmd)
+		if err == nil {
+			t.also = []int{gw.cmd.Process.Pid}
+		}
+		return t, err
+	}
+}
+
+// startAll starts the named targets, or all.
+func startAll(ctx context.Context, b *builds, names []string) (ts []*target, err error) {
+	for _, n := range names {
+		if !known(n) {
+			return nil, fmt.Errorf("-targets: there is no %q; there are %s", n, strings.Join(kindNames(), ", "))
+		}
+	}
+	for _, k := range kinds {
+		if !contains(names, k.name) {
+			continue
+		}
+		say("starting %s: %s", k.name, k.what)
+		dir := filepath.Join(b.dir, k.name)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return ts, err
+		}
+		t, err := k.start(ctx, b, k, dir)
+		if err != nil {
+			return ts, err
+		}
+		ts = append(ts, t)
+	}
+	return ts, nil
+}
+
+func stopAll(ts []*target) {
+	for _, t := range ts {
+		if err := t.stop(); err != nil {
+			say("stopping %s: %v", t.name, err)
+		}
+	}
+}
+
+func kindNames() (names []string) {
+	for _, k := range kinds {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+func known(name string) bool { return contains(kindNames(), name) }
