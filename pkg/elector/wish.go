@@ -16,20 +16,25 @@ type Wish struct {
 
 // wishedElections is how many epochs after the one resigned may be begun with the wish: an
 // election that fails is held again, but a node that is chosen and never begins must not be
-// chosen for ever. A wish is over in any case once a later Primary has begun, since its
-// histories end in a later epoch.
+// chosen for ever. A wish is over in any case once a later Primary has begun: its histories
+// end in a later epoch, and when it dies nobody is worth waiting for.
 const wishedElections = 3
 
 // WishFor returns the wish among what nodes say of themselves that holds in the election
-// of epoch next: the newest one.
+// of epoch next: the newest one, unless one of them has begun a later reign.
 func WishFor(states []*peerpb.NodeState, next record.Epoch) Wish {
 	var w Wish
+	var served record.Epoch
 	for _, s := range states {
+		served = max(served, record.Epoch(s.GetServedEpoch()))
 		r := s.GetResigned()
 		e := record.Epoch(r.GetEpoch())
 		if e > w.Epoch && next > e && next <= e+wishedElections {
 			w = Wish{Epoch: e, Resigned: s.NodeId, Successor: r.Successor}
 		}
+	}
+	if served > w.Epoch {
+		return Wish{}
 	}
 	return w
 }

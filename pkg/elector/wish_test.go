@@ -8,8 +8,8 @@ import (
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
-// Every pair of resignations and every epoch: the newest that is recent enough holds, and
-// only before a later reign than it was about could have been resigned.
+// Every pair of resignations, every epoch and every reign begun: the newest that is recent
+// enough holds, until somebody reigns in a later epoch.
 func TestWishForExhaustively(t *testing.T) {
 	said := func(id string, epoch int64) *peerpb.NodeState {
 		s := &peerpb.NodeState{NodeId: id}
@@ -20,7 +20,8 @@ func TestWishForExhaustively(t *testing.T) {
 	}
 	for a := range int64(8) {
 		for b := range int64(8) {
-			for next := range int64(10) {
+			for i := range int64(100) {
+				next, served := i%10, i/10
 				var want Wish
 				for _, x := range []*peerpb.NodeState{said("n1", a), said("n2", b)} {
 					e := x.GetResigned().GetEpoch()
@@ -28,9 +29,13 @@ func TestWishForExhaustively(t *testing.T) {
 						want = Wish{Epoch: record.Epoch(e), Resigned: x.NodeId, Successor: "to-" + x.NodeId}
 					}
 				}
-				for _, states := range [][]*peerpb.NodeState{{nil, said("n1", a), said("n2", b)}, {said("n2", b), nil, said("n1", a)}} {
+				if served > int64(want.Epoch) {
+					want = Wish{}
+				}
+				reign := &peerpb.NodeState{NodeId: "n3", ServedEpoch: served}
+				for _, states := range [][]*peerpb.NodeState{{nil, said("n1", a), said("n2", b), reign}, {reign, said("n2", b), nil, said("n1", a)}} {
 					if got := WishFor(states, record.Epoch(next)); got != want && a != b {
-						t.Errorf("resigned %d and %d, election of %d: %+v, want %+v", a, b, next, got, want)
+						t.Errorf("resigned %d and %d, reigned in %d, election of %d: %+v, want %+v", a, b, served, next, got, want)
 					}
 				}
 			}
