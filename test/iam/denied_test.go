@@ -41,7 +41,7 @@ func TestS3Denied(t *testing.T) {
 // TestGCSDenied is TestS3Denied for Google Cloud.
 func TestGCSDenied(t *testing.T) {
 	for _, d := range []denial{
-		{"list", "elector", "netsyList", []string{"takes storage.objects.list on the bucket"}, false},
+		{"list", "elector", "netsyList", []string{"get of netsy/prod/leader/elector.json", "and storage.objects.list on the bucket"}, false},
 		{"write the probe", "node", "storage.objects.create where resource.name.startsWith('projects/_/buckets/netsy/objects/prod/probe/')", []string{"put of netsy/prod/probe/", "takes storage.objects.create"}, false},
 		{"replace the probe", "node", "storage.objects.delete where resource.name.startsWith('projects/_/buckets/netsy/objects/prod/probe/')", []string{"put of netsy/prod/probe/", "storage.objects.delete"}, false},
 		{"write the log", "node+elector", "netsyCreate: storage.objects.create where resource.name.startsWith('projects/_/buckets/netsy/objects/prod/chunks/')", []string{"put of netsy/prod/chunks/0000000000000000001.netsy", "takes storage.objects.create"}, true},
