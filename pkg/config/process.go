@@ -20,6 +20,7 @@ type Process struct {
 	BindPeer, AdvertisePeer         string
 	BindElection, AdvertiseElection string
 	BindHealth                      string
+	StatusPage                      string // "true" or "false"; empty for a compactor, which has none
 
 	TLS                 identity.Files
 	LogLevel, LogFormat string
@@ -30,6 +31,7 @@ type Process struct {
 var (
 	logLevels  = []string{"trace", "debug", "info", "warn", "error"}
 	logFormats = []string{"text", "json"}
+	switches   = []string{"true", "false"}
 )
 
 // Resolve makes a Process from its settings' values: get returns what was given
@@ -102,6 +104,9 @@ func (r *resolver) checkNames() {
 	}
 	if !slices.Contains(logFormats, p.LogFormat) {
 		r.add("log-format", "must be one of %v (got %q)", logFormats, p.LogFormat)
+	}
+	if r.program&overTLS != 0 && !slices.Contains(switches, p.StatusPage) {
+		r.add("status-page", "must be one of %v (got %q)", switches, p.StatusPage)
 	}
 }
 

@@ -46,7 +46,9 @@ func RunElector(ctx context.Context, p *config.Process, log hclog.Logger) error 
 	g.Go(func() error {
 		return d.tellManager(ctx, func() (bool, string) { r := d.electorReadiness(e); return r.OK, r.Line() })
 	})
-	g.Go(func() error { return serveHTTP(ctx, ls[0], d.electorHealth(e)) })
+	health, closePage := d.withStatusPage(d.electorHealth(e), config.ElectorProgram, e.ClusterState, e.Standing)
+	defer closePage()
+	g.Go(func() error { return serveHTTP(ctx, ls[0], health) })
 	return g.Wait()
 }
 

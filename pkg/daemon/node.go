@@ -68,7 +68,9 @@ func RunNode(ctx context.Context, p *config.Process, withElector bool, log hclog
 			return d.serveElector(electing, e)
 		})
 	}
-	g.Go(func() error { return serveHTTP(electing, health[0], n.HealthHandler(electorState)) }) // it says so while the node hands over
+	pages, closePage := d.withStatusPage(n.HealthHandler(electorState), config.NodeProgram, n.ClusterState, nil)
+	defer closePage()
+	g.Go(func() error { return serveHTTP(electing, health[0], pages) }) // it says so while the node hands over
 	g.Go(func() error { return d.watchCertificates(ctx) })
 	g.Go(func() error {
 		return d.tellManager(ctx, func() (bool, string) { r := n.Readiness(); return r.OK(), r.Line() })
