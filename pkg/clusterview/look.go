@@ -88,7 +88,7 @@ func (v *View) addStates(asked []recovery.Asked) {
 
 func stateOf(a *recovery.Answer) *State {
 	return &State{Health: HealthName(a.Health), Reason: a.HealthReason, PrimaryState: PrimaryStateName(a.PrimaryState), ServedEpoch: a.ServedEpoch,
-		Revision: a.Tail.Revision, Epoch: a.Tail.Epoch, Committed: a.Committed, Started: a.Started, Leaving: a.Leaving}
+		Revision: a.Tail.Revision, Epoch: a.Tail.Epoch, Committed: a.Committed, Started: a.Started, Leaving: a.Leaving, unflushed: a.Unflushed}
 }
 
 // HealthName is for people: healthy, degraded and so on.
@@ -112,7 +112,12 @@ func (v *View) measure() {
 		if s == nil {
 			continue
 		}
-		if v.Nodes[i].Primary && v.ObjectLog != nil {
+		switch u := s.unflushed; {
+		case !v.Nodes[i].Primary:
+		case u != nil:
+			age := u.OldestAge.Seconds()
+			v.Unflushed, v.UnflushedBytes, v.OldestUnflushedSeconds = &u.Revisions, &u.Bytes, &age
+		case v.ObjectLog != nil:
 			n := max(int64(s.Committed-log), 0)
 			v.Unflushed = &n
 		}

@@ -71,3 +71,15 @@ func TestLookAtLog(t *testing.T) {
 		t.Errorf("%v, %+v", err, v)
 	}
 }
+
+// What the Primary says of itself goes before what follows from how far it has come.
+func TestLookAtUnflushed(t *testing.T) {
+	b := buckettest.Long(t)
+	v, err := Look(t.Context(), b.Store, "demo", func(_ context.Context, n registry.Node) (*peerpb.NodeState, error) {
+		return &peerpb.NodeState{NodeId: n.NodeID, Incarnation: n.Incarnation, Tail: &peerpb.Pos{Epoch: 4, Revision: 25}, CommittedRevision: 20,
+			Unflushed: &peerpb.Unflushed{Revisions: 7, Bytes: 700, OldestAgeNanos: 1500e6}}, nil
+	})
+	if err != nil || *v.Unflushed != 7 || *v.UnflushedBytes != 700 || *v.OldestUnflushedSeconds != 1.5 {
+		t.Errorf("%v %+v", err, v)
+	}
+}

@@ -31,10 +31,14 @@ type View struct {
 	Nodes              []Node          `json:"nodes"`
 	ObjectLog          *LogEnd         `json:"object_log"`
 	Snapshot           *Snapshot       `json:"snapshot"` // the newest
-	// Unflushed is how many revisions the Primary has acknowledged beyond the object log;
-	// null: the Primary doesn't answer.
-	Unflushed *int64   `json:"unflushed"`
-	Problems  []string `json:"problems"`
+	// Unflushed is how many revisions the Primary has taken beyond the object log, of how
+	// many bytes, and how long ago it took the oldest of them (0: there is none), as it says
+	// itself; null: it doesn't answer. A Primary that is older than the question says only
+	// how far it has acknowledged: then the first is counted, and the others are null.
+	Unflushed              *int64   `json:"unflushed"`
+	UnflushedBytes         *int64   `json:"unflushed_bytes"`
+	OldestUnflushedSeconds *float64 `json:"oldest_unflushed_seconds"`
+	Problems               []string `json:"problems"`
 }
 
 // Ref is one life of a node.
@@ -102,6 +106,8 @@ type State struct {
 	Lag          int64           `json:"lag"` // revisions that it lacks of those known to be committed
 	Started      time.Time       `json:"started_at"`
 	Leaving      bool            `json:"leaving"` // it is stopping on purpose
+
+	unflushed *recovery.Unflushed // shown once, in View
 }
 
 // Rule is the durability rule, with what follows from it.

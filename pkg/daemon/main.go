@@ -77,7 +77,7 @@ func (p Program) run(ctx context.Context, args []string) error {
 
 func (p Program) app(begins func()) *cli.App {
 	return &cli.App{
-		Name: p.Settings.String(), Usage: p.Usage, Description: p.Description, Version: version.String(),
+		Name: p.Settings.String(), Usage: p.Usage, Description: p.Description, Version: version.Get().String(),
 		Flags:           append(config.Flags(p.Settings), p.Flags...),
 		HideHelpCommand: true,
 		// One message, as for any other mistake.

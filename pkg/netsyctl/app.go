@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/netsy-io/netsy/pkg/version"
 )
 
 // App assembles the commands. Errors are returned to the caller, never exited with.
@@ -39,7 +41,9 @@ Each command's --help has examples. Flags go before arguments.`,
 			exportCommand(),
 			contextCommand(),
 			completionCommand(),
+			versionCommand(),
 		},
+		Version:              version.Get().String(),
 		HideHelpCommand:      true,
 		Suggest:              true,
 		EnableBashCompletion: true,

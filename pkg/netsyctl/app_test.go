@@ -3,10 +3,14 @@ package netsyctl
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/netsy-io/netsy/pkg/version"
 )
 
 // run executes one command line and returns what it wrote to stdout.
@@ -76,5 +80,16 @@ func TestWrongUse(t *testing.T) {
 		if out := mustRun(t, args...); !strings.Contains(out, "COMMANDS:") {
 			t.Errorf("%v shows no help:\n%s", args, out)
 		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	flag, command := mustRun(t, "--version"), mustRun(t, "version")
+	if flag != command || !strings.HasPrefix(flag, "netsyctl version dev (commit ") || !strings.Contains(flag, runtime.Version()) {
+		t.Errorf("%q, %q", flag, command)
+	}
+	var i version.Info
+	if err := json.Unmarshal([]byte(mustRun(t, "version", "-o", "json")), &i); err != nil || i != version.Get() {
+		t.Errorf("%+v, %v", i, err)
 	}
 }

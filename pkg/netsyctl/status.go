@@ -144,7 +144,9 @@ func unflushed(v *clusterview.View) string {
 		return "unknown: the Primary wasn't asked or doesn't answer"
 	case *v.Unflushed == 0:
 		return "nothing"
-	case v.ObjectLog.Written == nil:
+	case v.OldestUnflushedSeconds != nil:
+		return fmt.Sprintf("%s, %d bytes, the oldest for %s", plural(int(*v.Unflushed), "revision"), *v.UnflushedBytes, seconds(*v.OldestUnflushedSeconds))
+	case v.ObjectLog == nil || v.ObjectLog.Written == nil:
 		return plural(int(*v.Unflushed), "revision")
 	}
 	return fmt.Sprintf("%s, since about %s", plural(int(*v.Unflushed), "revision"), showTime(*v.ObjectLog.Written))

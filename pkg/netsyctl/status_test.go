@@ -61,6 +61,7 @@ func TestStatus(t *testing.T) {
 	freeze(t, l.path("objects"))
 	l.start("n1", 9, func(s *peerpb.NodeState) {
 		s.PrimaryState, s.CommittedRevision = peerpb.PrimaryState_PRIMARY_STATE_ACTIVE, 8
+		s.Unflushed = &peerpb.Unflushed{Revisions: 7, Bytes: 421, OldestAgeNanos: 12_345e6}
 	})
 	l.start("n2", 5, func(s *peerpb.NodeState) {
 		s.Health, s.HealthReason = peerpb.Health_HEALTH_DEGRADED, "the disk is full"
@@ -81,7 +82,7 @@ func TestStatus(t *testing.T) {
 	var v clusterview.View
 	out, err = l.top(append([]string{"status", "-o", "json"}, l.tls()...)...)
 	l.must(errors.Join(err, json.Unmarshal([]byte(out), &v)))
-	if !v.Asked || v.Unflushed == nil || *v.Unflushed != 7 || v.Nodes[0].State.Lag != 0 || v.Nodes[1].State.Lag != 3 || v.Nodes[2].State != nil || v.Nodes[2].Error == "" {
+	if !v.Asked || v.Unflushed == nil || *v.Unflushed != 7 || *v.OldestUnflushedSeconds != 12.345 || v.Nodes[0].State.Lag != 0 || v.Nodes[1].State.Lag != 3 || v.Nodes[2].State != nil || v.Nodes[2].Error == "" {
 		t.Errorf("%s", out)
 	}
 	if out, err = l.top("status", "-o", "yaml"); err != nil || !strings.HasPrefix(out, "cluster_id: lab\n") {
@@ -260,7 +261,7 @@ func TestStatusRealCluster(t *testing.T) {
 		if err == nil {
 			err = json.Unmarshal([]byte(out), &v)
 		}
-		if err == nil && (len(v.Nodes) != 3 || v.Elector == nil || v.Unflushed == nil) {
+		if err == nil && (len(v.Nodes) != 3 || v.Elector == nil || v.Unflushed == nil || v.OldestUnflushedSeconds == nil) {
 			err = errors.New(out)
 		}
 		for _, n := range v.Nodes {

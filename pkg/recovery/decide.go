@@ -19,8 +19,15 @@ type Answer struct {
 	ServedEpoch  record.Epoch
 	Tail         record.Pos // its last durable record
 	Committed    record.Revision
-	Started      time.Time // by the node's clock
-	Leaving      bool      // it is stopping on purpose
+	Started      time.Time  // by the node's clock
+	Leaving      bool       // it is stopping on purpose
+	Unflushed    *Unflushed // of the active Primary; nil of any other, and of one too old to say
+}
+
+// Unflushed is what a Primary has taken that is not in the object log.
+type Unflushed struct {
+	Revisions, Bytes int64
+	OldestAge        time.Duration // how long ago it took the oldest; 0: there is none
 }
 
 // Verdict says whether recovery is the right thing to do.

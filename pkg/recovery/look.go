@@ -120,10 +120,14 @@ func AskAll(ctx context.Context, nodes []registry.Node, ask Ask) []Asked {
 }
 
 func answerOf(s *peerpb.NodeState) *Answer {
-	return &Answer{
+	a := &Answer{
 		Node:   registry.NodeRef{NodeID: s.NodeId, Incarnation: s.Incarnation},
 		Health: s.Health, HealthReason: s.HealthReason, PrimaryState: s.PrimaryState, ServedEpoch: record.Epoch(s.ServedEpoch),
 		Tail:      record.Pos{Epoch: record.Epoch(s.GetTail().GetEpoch()), Revision: record.Revision(s.GetTail().GetRevision())},
 		Committed: record.Revision(s.CommittedRevision), Started: time.Unix(0, s.StartTimeUnixNano), Leaving: s.Leaving,
 	}
+	if u := s.Unflushed; u != nil {
+		a.Unflushed = &Unflushed{u.Revisions, u.Bytes, time.Duration(u.OldestAgeNanos)}
+	}
+	return a
 }
