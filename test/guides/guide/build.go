@@ -9,8 +9,12 @@ import (
 )
 
 // Netsy builds the four programs of the source tree at root, and returns their directory.
+// If NETSY_BIN names a directory, they are there already.
 func Netsy(t *testing.T, root string) string {
 	t.Helper()
+	if bin := os.Getenv("NETSY_BIN"); bin != "" {
+		return bin
+	}
 	bin := t.TempDir()
 	build(t, root, "-o", bin+"/", "./cmd/netsy-node", "./cmd/netsy-elector", "./cmd/netsy-compactor", "./cmd/netsyctl")
 	return bin
@@ -18,11 +22,29 @@ func Netsy(t *testing.T, root string) string {
 
 // Tools builds commands that the calling test's module requires, and returns the
 // directory that they are in, under the last element of their paths. Flags, such as
-// -ldflags, come before them.
+// -ldflags, come before them. It is in the user's cache, where what hasn't changed is
+// found again: to link kube-apiserver takes a minute.
 func Tools(t *testing.T, flagsAndPackages ...string) string {
 	t.Helper()
-	bin := t.TempDir()
-	build(t, ".", append([]string{"-o", bin + "/"}, flagsAndPackages...)...)
+	return ToolsOf(t, ".", flagsAndPackages...)
+}
+
+// ToolsOf is Tools of the module in another directory.
+func ToolsOf(t *testing.T, dir string, flagsAndPackages ...string) string {
+	t.Helper()
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := filepath.Join(cache, "netsy-guides", filepath.Base(abs))
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	build(t, dir, append([]string{"-o", bin + "/"}, flagsAndPackages...)...)
 	return bin
 }
 
