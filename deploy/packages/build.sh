@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.."
 out=${1:-dist}
 export ARCH=${ARCH:-$(go env GOARCH)}
 version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo dev)}
+commit=${COMMIT-$(git rev-parse HEAD 2>/dev/null || :)}
 # Times within the packages are the commit's, so that the same commit makes the same package.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
 if [[ $version =~ ^v?([0-9]+\.[0-9]+\.[0-9]+)$ ]]; then
@@ -20,9 +21,10 @@ BINARIES=$out/linux-$ARCH
 export SOURCE_DATE_EPOCH PACKAGE_VERSION BINARIES
 
 # Static, so that one package fits every distribution; names are looked up by Go, not by the C
-# library, which can't be linked in. -s -w: the symbols of stack traces stay.
-CGO_ENABLED=1 GOOS=linux GOARCH=$ARCH go build -trimpath -tags netgo,osusergo,sqlite_omit_load_extension \
-  -ldflags "-s -w -linkmode external -extldflags -static -X github.com/netsy-io/netsy/pkg/version.version=$version" \
+# library, which can't be linked in. -s -w: the symbols of stack traces stay. Neither the directory nor
+# the state of the checkout gets into them, so that they are the same wherever they are built.
+CGO_ENABLED=1 GOOS=linux GOARCH=$ARCH go build -trimpath -buildvcs=false -tags netgo,osusergo,sqlite_omit_load_extension \
+  -ldflags "-s -w -linkmode external -extldflags -static -X github.com/netsy-io/netsy/pkg/version.version=$version -X github.com/netsy-io/netsy/pkg/version.commit=$commit" \
   -o "$BINARIES/" ./cmd/netsy-node ./cmd/netsy-elector ./cmd/netsy-compactor ./cmd/netsyctl
 
 for format in ${FORMATS:-deb rpm}; do

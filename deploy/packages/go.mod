@@ -1,9 +1,11 @@
-// The packager, pinned; no binary of Netsy depends on this module.
+// The packager, pinned, and what lists a release's parts; no binary of Netsy depends on this module.
 module github.com/netsy-io/netsy/deploy/packages
 
 go 1.26.0
 
 tool github.com/goreleaser/nfpm/v2/cmd/nfpm
+
+require github.com/CycloneDX/cyclonedx-go v0.9.2
 
 require (
 	dario.cat/mergo v1.0.2 // indirect

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	// What the packages are made of: go test must not take a result from its cache
@@ -15,7 +16,7 @@ import (
 	_ "github.com/netsy-io/netsy/pkg/daemon"
 )
 
-// built is what TestMain made: the packages, and the deb as it would be installed.
+// built is what TestMain made: a release, with the packages, and the deb as it would be installed.
 var built struct {
 	deb, rpm string
 	root     string
@@ -43,10 +44,24 @@ func run(m *testing.M) int {
 }
 
 func build(dir string) error {
-	cmd := exec.Command("../../deploy/packages/build.sh", dir)
+	// Another build in these tests has to be of the same version and time.
+	for name, command := range map[string]string{
+		"VERSION":           "git describe --tags --always --dirty 2>/dev/null || echo dev",
+		"COMMIT":            "git rev-parse HEAD 2>/dev/null || :",
+		"SOURCE_DATE_EPOCH": "git log -1 --format=%ct 2>/dev/null || date +%s",
+	} {
+		out, err := exec.Command("sh", "-c", command).Output()
+		if err != nil {
+			return fmt.Errorf("%s: %w", command, err)
+		}
+		if err := os.Setenv(name, strings.TrimSpace(string(out))); err != nil {
+			return err
+		}
+	}
+	cmd := exec.Command("../../deploy/packages/release.sh", dir)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("build.sh: %w", err)
+		return fmt.Errorf("release.sh: %w", err)
 	}
 	for ext, at := range map[string]*string{"deb": &built.deb, "rpm": &built.rpm} {
 		found, err := filepath.Glob(filepath.Join(dir, "*."+ext))
