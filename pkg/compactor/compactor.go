@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
@@ -178,7 +179,7 @@ func (c *Compactor) begin(ctx context.Context, p *pass) error {
 }
 
 func (c *Compactor) note(r Report, err error, took time.Duration) {
-	args := append([]any{"event", "compactor_pass", "outcome", r.Outcome, "seconds", took.Seconds()}, r.args()...)
+	args := append([]any{"event", logevent.CompactorPass, "outcome", r.Outcome, "seconds", took.Seconds()}, r.args()...)
 	switch {
 	case err != nil:
 		c.logger.Error("the pass failed", append(args, "error", err)...)

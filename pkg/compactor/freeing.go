@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
@@ -64,7 +65,7 @@ func (f *freeing) run(ctx context.Context) error {
 func (f *freeing) page(ctx context.Context, page []slot) error {
 	f.seen += len(page)
 	if f.due() {
-		f.logger.Info("working", "event", "compactor_freeing", "slots", f.seen, "deleted", f.report.Deleted, "tombstones", f.report.Tombstones)
+		f.logger.Info("working", "event", logevent.CompactorFreeing, "slots", f.seen, "deleted", f.report.Deleted, "tombstones", f.report.Tombstones)
 	}
 	known, bad, err := f.read(ctx, page, &f.limits)
 	if err != nil {
@@ -96,7 +97,7 @@ func (f *freeing) prove(ctx context.Context) error {
 	for i := range slices.Backward(f.list) {
 		s := &f.list[i]
 		if s.state == unknown {
-			_, err := f.snapshots.Verify(ctx, s.Revision, f.progress("snapshot_verifying"))
+			_, err := f.snapshots.Verify(ctx, s.Revision, f.progress(logevent.SnapshotVerifying))
 			if err != nil && !damage(err) {
 				return fmt.Errorf("verifying %q: %w", objectlog.SnapshotKey(s.Revision), err)
 			}
@@ -175,7 +176,7 @@ func (f *freeing) do(ctx context.Context, steps []Step) error {
 }
 
 func (f *freeing) count(s Step, what fate) {
-	f.logger.Debug("step", "event", "compactor_step", "action", s.Action, "key", s.Key, "fate", what.String())
+	f.logger.Debug("step", "event", logevent.CompactorStep, "action", s.Action, "key", s.Key, "fate", what.String())
 	if what != done {
 		return
 	}

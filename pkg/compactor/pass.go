@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/datafile"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
@@ -34,7 +35,7 @@ func (p *pass) run(ctx context.Context) error {
 		if err = p.write(ctx, p.compaction); n == rounds || !overtook(err) {
 			break
 		}
-		p.logger.Info("another compactor was faster, beginning anew", "event", "compactor_overtaken", "reason", err)
+		p.logger.Info("another compactor was faster, beginning anew", "event", logevent.CompactorOvertaken, "reason", err)
 	}
 	if err == nil {
 		err = p.free(ctx)
@@ -77,7 +78,7 @@ func (p *pass) learn(s judged, err error) state {
 	k := knowledge{version: s.Version, state: sound}
 	if err != nil {
 		k.state, k.err = corrupt, &CorruptError{s.Revision, err}
-		p.logger.Error("a snapshot is corrupt; it is left in place and the one before it is used", "event", "snapshot_corrupt",
+		p.logger.Error("a snapshot is corrupt; it is left in place and the one before it is used", "event", logevent.SnapshotCorrupt,
 			"key", objectlog.SnapshotKey(s.Revision), "error", err)
 	}
 	p.known[s.Revision] = k
@@ -157,7 +158,7 @@ func (p *pass) merge(ctx context.Context, list []judged, compaction record.Revis
 	for {
 		base, _ := newestUsable(list)
 		draft, info, err := p.snapshots.Merge(ctx, p.log, snapshot.MergeOptions{
-			Base: base.Revision, Compaction: compaction, Progress: p.progress("snapshot_merging"),
+			Base: base.Revision, Compaction: compaction, Progress: p.progress(logevent.SnapshotMerging),
 		})
 		if errors.Is(err, snapshot.ErrBase) && damage(err) {
 			i := slices.IndexFunc(list, func(s judged) bool { return s.Revision == base.Revision })
@@ -198,7 +199,7 @@ func (p *pass) unmerged(list []judged, base judged, err error) error {
 
 // publish puts the draft into the bucket.
 func (p *pass) publish(ctx context.Context, draft *snapshot.Draft, info snapshot.Info, reason string) error {
-	created, err := p.snapshots.Publish(ctx, draft, p.progress("snapshot_publishing"))
+	created, err := p.snapshots.Publish(ctx, draft, p.progress(logevent.SnapshotPublishing))
 	if err != nil {
 		return fmt.Errorf("a snapshot was made and could not be published: %w", err)
 	}
@@ -213,7 +214,7 @@ func (p *pass) publish(ctx context.Context, draft *snapshot.Draft, info snapshot
 	}
 	p.report.Written, p.report.Because = info.Last.Revision, reason
 	p.metrics.written.Inc()
-	p.logger.Info("snapshot written", "event", "snapshot_written", "key", info.Key, "created", created, "epoch", info.Last.Epoch,
+	p.logger.Info("snapshot written", "event", logevent.SnapshotWritten, "key", info.Key, "created", created, "epoch", info.Last.Epoch,
 		"purged", info.Purged, "records", info.Records, "bytes", info.Size, "because", reason)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/registry"
 )
@@ -74,7 +75,7 @@ func (c *conn) listen(ctx context.Context) {
 		}
 		if s := err.Error(); s != last { // a lasting failure is logged once
 			last = s
-			c.o.e.opt.Logger.Info("node is out of reach", "event", "elector_node_lost", "node_id", c.id, "reason", err)
+			c.o.e.opt.Logger.Info("node is out of reach", "event", logevent.ElectorNodeLost, "node_id", c.id, "reason", err)
 		}
 		if pause(ctx, c.o.e.opt.RetryEvery) != nil {
 			return

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/registry"
@@ -245,7 +246,7 @@ func (o *office) beginReign(ctx context.Context) (registry.Cluster, error) {
 		return c, err
 	}
 	o.setCluster(c)
-	o.e.opt.Logger.Info("new reign begun", "event", "election_reign", "epoch", c.Epoch, "mode", c.Durability.Mode)
+	o.e.opt.Logger.Info("new reign begun", "event", logevent.ElectionReign, "epoch", c.Epoch, "mode", c.Durability.Mode)
 	return c, nil
 }
 
@@ -283,9 +284,9 @@ func (o *office) crown(ctx context.Context, best Candidate, w Wish) error {
 	if err != nil {
 		return err
 	}
-	o.e.opt.Logger.Info("primary elected", "event", "election_done", "epoch", c.Epoch, "primary", best.Node, "tail", best.Tail)
+	o.e.opt.Logger.Info("primary elected", "event", logevent.ElectionDone, "epoch", c.Epoch, "primary", best.Node, "tail", best.Tail)
 	if w.Epoch > 0 {
-		o.e.opt.Logger.Info("the Primary before had stepped down on request", "event", "election_wish", "epoch", c.Epoch,
+		o.e.opt.Logger.Info("the Primary before had stepped down on request", "event", logevent.ElectionWish, "epoch", c.Epoch,
 			"resigned", w.Resigned, "successor", w.Successor, "granted", w.granted(best.Node.NodeID))
 	}
 	o.mu.Lock()
@@ -293,7 +294,7 @@ func (o *office) crown(ctx context.Context, best Candidate, w Wish) error {
 	o.mu.Unlock()
 	if n != nil {
 		if err := n.tell(ctx, s); err != nil {
-			o.e.opt.Logger.Info("primary not told yet, trying again", "event", "election_untold", "primary", best.Node, "reason", err)
+			o.e.opt.Logger.Info("primary not told yet, trying again", "event", logevent.ElectionUntold, "primary", best.Node, "reason", err)
 		}
 	}
 	o.told = tidings{seq: c.Seq, at: time.Now()}

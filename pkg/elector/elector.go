@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/netsy-io/netsy/pkg/leaderlock"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/origin"
@@ -106,7 +107,7 @@ func (e *Elector) Run(ctx context.Context) (err error) {
 		if !errors.Is(err, errSuperseded) {
 			return fmt.Errorf("elector: %w", err)
 		}
-		e.opt.Logger.Warn("left office", "event", "elector_left_office", "reason", err)
+		e.opt.Logger.Warn("left office", "event", logevent.ElectorLeftOffice, "reason", err)
 		if pause(ctx, e.opt.RetryEvery) != nil {
 			return nil
 		}
@@ -122,11 +123,11 @@ func (e *Elector) lead(ctx context.Context) error {
 	o := newOffice(e, c, time.Now())
 	e.office.Store(o)
 	e.opt.Metrics.enter(c.Epoch)
-	e.opt.Logger.Info("took office", "event", "elector_took_office", "office", c.Office, "epoch", c.Epoch, "primary", c.Primary)
+	e.opt.Logger.Info("took office", "event", logevent.ElectorTookOffice, "office", c.Office, "epoch", c.Epoch, "primary", c.Primary)
 	defer func() {
 		e.office.Store(nil)
 		e.opt.Metrics.leave()
-		e.opt.Logger.Info("office ended", "event", "elector_office_ended", "office", c.Office)
+		e.opt.Logger.Info("office ended", "event", logevent.ElectorOfficeEnded, "office", c.Office)
 	}()
 	return o.run(ctx)
 }
@@ -161,7 +162,7 @@ func (e *Elector) takeOffice(ctx context.Context) (registry.Cluster, error) {
 			retry = refusedPause
 			if s := err.Error(); s != trouble {
 				trouble = s
-				e.opt.Logger.Error("the cluster can't begin, looking again until it can", "event", "elector_origin_refused", "error", err)
+				e.opt.Logger.Error("the cluster can't begin, looking again until it can", "event", logevent.ElectorOriginRefused, "error", err)
 			}
 		case !transient(err):
 			return registry.Cluster{}, err
@@ -169,7 +170,7 @@ func (e *Elector) takeOffice(ctx context.Context) (registry.Cluster, error) {
 			conflicts++
 			continue
 		default:
-			e.opt.Logger.Warn("taking office failed, trying again", "event", "elector_office_failed", "error", err)
+			e.opt.Logger.Warn("taking office failed, trying again", "event", logevent.ElectorOfficeFailed, "error", err)
 		}
 		if err := pause(ctx, retry); err != nil {
 			return registry.Cluster{}, err
@@ -185,7 +186,7 @@ const refusedPause = 5 * time.Second
 func (e *Elector) reportLate(ctx context.Context, c *registry.Cluster) error {
 	err := e.origin.Late(ctx, c)
 	if errors.Is(err, origin.ErrBootstrapLate) {
-		e.opt.Logger.Error("the cluster goes on without it", "event", "elector_bootstrap_late", "error", err)
+		e.opt.Logger.Error("the cluster goes on without it", "event", logevent.ElectorBootstrapLate, "error", err)
 		return nil
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/registry"
 )
@@ -191,7 +192,7 @@ func (o *office) report(err error) {
 	}
 	if s := err.Error(); s != o.trouble {
 		o.trouble = s
-		o.e.opt.Logger.Warn("elector is held up, trying again", "event", "elector_held_up", "error", err)
+		o.e.opt.Logger.Warn("elector is held up, trying again", "event", logevent.ElectorHeldUp, "error", err)
 	}
 }
 

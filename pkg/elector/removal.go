@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/registry"
 )
@@ -62,13 +63,13 @@ func (o *office) delete(ctx context.Context, n registry.Node) error {
 	switch err := o.e.reg.DeleteNode(ctx, n); {
 	case err == nil:
 	case errors.Is(err, registry.ErrConflict):
-		o.e.opt.Logger.Info("node has registered again", "event", "node_back", "node", n.Ref())
+		o.e.opt.Logger.Info("node has registered again", "event", logevent.NodeBack, "node", n.Ref())
 		return nil
 	default:
 		return fmt.Errorf("elector: deregistering %s: %w", n.Ref(), err)
 	}
 	o.e.opt.Metrics.deregistrations.Inc()
-	o.e.opt.Logger.Info("node deregistered", "event", "node_deregistered", "node", n.Ref())
+	o.e.opt.Logger.Info("node deregistered", "event", logevent.NodeDeregistered, "node", n.Ref())
 	o.mu.Lock()
 	o.lookNow = true // and nobody need wait for it any more
 	o.mu.Unlock()
@@ -85,13 +86,13 @@ func (o *office) askRemoval(ctx context.Context, p *conn, voter registry.NodeRef
 	}
 	o.asking = true
 	client, primary := p.client, p.id
-	o.e.opt.Logger.Info("asking the Primary to remove a voter", "event", "voter_removal_asked", "voter", voter, "primary", primary)
+	o.e.opt.Logger.Info("asking the Primary to remove a voter", "event", logevent.VoterRemovalAsked, "voter", voter, "primary", primary)
 	o.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, removalTimeout)
 		defer cancel()
 		_, err := client.RemoveVoter(ctx, &peerpb.RemoveVoterRequest{Node: &peerpb.NodeRef{NodeId: voter.NodeID, Incarnation: voter.Incarnation}})
 		if err != nil {
-			o.e.opt.Logger.Warn("voter not removed, asking again at the next look", "event", "voter_removal_failed", "voter", voter, "primary", primary, "error", err)
+			o.e.opt.Logger.Warn("voter not removed, asking again at the next look", "event", logevent.VoterRemovalFailed, "voter", voter, "primary", primary, "error", err)
 		}
 		o.mu.Lock()
 		defer o.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/watch"
 )
 
@@ -167,6 +168,6 @@ func (s *WatchServer) toStatus(ctx context.Context, err error) error {
 	if errors.Is(err, watch.ErrClosed) {
 		return rpctypes.ErrGRPCStopped
 	}
-	s.o.Logger.Warn("watch stream ended; its client will resume on another", "error", err)
+	s.o.Logger.Warn("watch stream ended; its client will resume on another", "event", logevent.WatchStreamEnded, "error", err)
 	return status.Error(codes.Unavailable, err.Error())
 }

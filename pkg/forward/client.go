@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/netsy-io/netsy/pkg/ask"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/primary"
 )
@@ -79,14 +80,14 @@ func (c *Client) run() {
 func (c *Client) session(first *call) error {
 	s, err := open(c.ctx, c.peer)
 	if err != nil {
-		c.log.Debug("the Primary can't be reached for forwarding", "event", "forward_not_opened", "error", err)
+		c.log.Debug("the Primary can't be reached for forwarding", "event", logevent.ForwardNotOpened, "error", err)
 		first.fail(false, err)
 		return err
 	}
 	c.metrics.streams.Inc()
 	err = s.run(first, c.queue)
 	if c.ctx.Err() == nil {
-		c.log.Info("the stream to the Primary broke; the next call opens a new one", "event", "forward_broken", "error", err)
+		c.log.Info("the stream to the Primary broke; the next call opens a new one", "event", logevent.ForwardBroken, "error", err)
 	}
 	return err
 }

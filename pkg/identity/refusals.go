@@ -7,6 +7,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/time/rate"
+
+	"github.com/netsy-io/netsy/pkg/logevent"
 )
 
 // Refusals are logged at most this often: a misconfigured client retries for
@@ -44,7 +46,7 @@ func (r *refusals) report(side string, err error, fields ...any) {
 	if n := r.skipped.Swap(0); n > 0 {
 		fields = append(fields, "not_logged_before", n)
 	}
-	r.log.Warn("identity_refused", fields...)
+	r.log.Warn("refused for who the other end is", append([]any{"event", logevent.IdentityRefused}, fields...)...)
 }
 
 // reasonOf gives the metric's label: one of a handful.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/netsy-io/netsy/pkg/logevent"
 )
 
 // Options opens a Source.
@@ -122,7 +124,7 @@ func (s *Source) refresh() (*material, error) {
 func (s *Source) adopt(next *material) {
 	s.cur, s.broken, s.failed = next, nil, rawFiles{}
 	s.metrics.loaded(next)
-	s.log.Info("tls_reloaded", "identity", next.owner.String(), "not_after", next.pair.Leaf.NotAfter,
+	s.log.Info("new TLS files are in use", "event", logevent.TLSReloaded, "identity", next.owner.String(), "not_after", next.pair.Leaf.NotAfter,
 		"serial", next.pair.Leaf.SerialNumber.String())
 }
 
@@ -134,7 +136,7 @@ func (s *Source) reject(raw rawFiles, err error) {
 	}
 	s.broken, s.failed = err, raw
 	s.metrics.rejected()
-	s.log.Error("tls_reload_refused", "error", err, "using_until", s.cur.pair.Leaf.NotAfter)
+	s.log.Error("new TLS files can't be used; the last good ones are", "event", logevent.TLSReloadRefused, "error", err, "using_until", s.cur.pair.Leaf.NotAfter)
 }
 
 // recovered notes that the files are again what is in use.
@@ -144,5 +146,5 @@ func (s *Source) recovered() {
 	}
 	s.broken, s.failed = nil, rawFiles{}
 	s.metrics.recovered()
-	s.log.Info("tls_reload_recovered")
+	s.log.Info("the TLS files are again those in use", "event", logevent.TLSReloadRecovered)
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 )
 
@@ -24,7 +25,7 @@ func (l *Lock) acquire(ctx context.Context) (s seen, sent time.Time, err error) 
 		case hopeless(err):
 			return seen{}, time.Time{}, err
 		case err != nil:
-			l.o.Logger.Warn("can't read the leader lock, trying again", "event", "leader_lock_unreadable", "key", l.o.Key, "error", err)
+			l.o.Logger.Warn("can't read the leader lock, trying again", "event", logevent.LeaderLockUnreadable, "key", l.o.Key, "error", err)
 		default:
 			if firstSeen.IsZero() || now.version != watched.version {
 				watched, firstSeen = now, time.Now()
@@ -34,7 +35,7 @@ func (l *Lock) acquire(ctx context.Context) (s seen, sent time.Time, err error) 
 				if err == nil || ctx.Err() != nil || hopeless(err) {
 					return s, sent, err
 				}
-				l.o.Logger.Info("did not get the leader lock", "event", "leader_lock_missed", "key", l.o.Key, "reason", err)
+				l.o.Logger.Info("did not get the leader lock", "event", logevent.LeaderLockMissed, "key", l.o.Key, "reason", err)
 			}
 		}
 		if silent, err = l.await(ctx, firstSeen, silent); err != nil {

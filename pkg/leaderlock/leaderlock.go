@@ -18,6 +18,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 )
 
@@ -148,14 +149,14 @@ func (l *Lock) Run(ctx context.Context, lead func(context.Context) error) error 
 		if !lost {
 			return err
 		}
-		l.o.Logger.Warn("leadership lost", "event", "leader_lock_lost", "key", l.o.Key, "reason", err)
+		l.o.Logger.Warn("leadership lost", "event", logevent.LeaderLockLost, "key", l.o.Key, "reason", err)
 	}
 }
 
 // reign leads while the lock is renewed. lost says that the lock is gone, and err
 // then why; else err is lead's.
 func (l *Lock) reign(ctx context.Context, s seen, sent time.Time, lead func(context.Context) error) (lost bool, err error) {
-	l.o.Logger.Info("leadership taken", "event", "leader_lock_taken", "key", l.o.Key, "leader_id", l.o.LeaderID)
+	l.o.Logger.Info("leadership taken", "event", logevent.LeaderLockTaken, "key", l.o.Key, "leader_id", l.o.LeaderID)
 	leadCtx, cancel := context.WithCancelCause(ctx)
 	r := &renewal{l: l, held: s, cancel: cancel}
 	r.renewed(sent)

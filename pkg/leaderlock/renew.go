@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 )
 
@@ -66,7 +67,7 @@ func (r *renewal) loop(ctx context.Context) {
 			return
 		default:
 			wait = retryAfter
-			r.l.o.Logger.Warn("renewing the leader lock failed, trying again", "event", "leader_lock_renewal_failed", "key", r.l.o.Key, "error", err)
+			r.l.o.Logger.Warn("renewing the leader lock failed, trying again", "event", logevent.LeaderLockRenewalFailed, "key", r.l.o.Key, "error", err)
 		}
 	}
 }
@@ -141,9 +142,9 @@ func (l *Lock) release(ctx context.Context, r *renewal) {
 		}
 	}
 	if _, _, err := l.swap(ctx, from, ""); err != nil {
-		l.o.Logger.Info("leader lock not released, it will go stale", "event", "leader_lock_not_released", "key", l.o.Key, "reason", err)
+		l.o.Logger.Info("leader lock not released, it will go stale", "event", logevent.LeaderLockNotReleased, "key", l.o.Key, "reason", err)
 		return
 	}
 	l.note(Holder{})
-	l.o.Logger.Info("leadership released", "event", "leader_lock_released", "key", l.o.Key)
+	l.o.Logger.Info("leadership released", "event", logevent.LeaderLockReleased, "key", l.o.Key)
 }

@@ -12,6 +12,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
@@ -238,7 +239,7 @@ func (e *Expirer) sweep(ctx context.Context) (failed bool) {
 	}
 	err := g.Wait()
 	if err != nil && ctx.Err() == nil {
-		e.logger.Warn("expired keys could not be deleted, will try again", "keys", failures.Load(), "in", retryDelay, "error", err)
+		e.logger.Warn("expired keys could not be deleted, will try again", "event", logevent.LeaseExpiryFailed, "keys", failures.Load(), "in", retryDelay, "error", err)
 	}
 	return err != nil
 }

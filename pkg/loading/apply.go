@@ -3,6 +3,7 @@ package loading
 import (
 	"context"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/record"
 )
@@ -19,7 +20,7 @@ func (l *loader) apply(ctx context.Context, c objectlog.Chunk) error {
 		return err
 	}
 	if m.truncate {
-		l.Logger.Warn("removing local records that the object log does not have", "event", "loading_truncate",
+		l.Logger.Warn("removing local records that the object log does not have", "event", logevent.LoadingTruncate,
 			"after", m.keep, "local_tail", st.Tail().String(), "key", c.Info.Key)
 		if err := st.TruncateAfter(ctx, m.keep); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/netsy-io/netsy/pkg/datafile"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
 )
@@ -94,5 +95,5 @@ func (l *loader) held(ctx context.Context, f *facts) (err error) {
 func (l *loader) isDamaged(rev record.Revision, err error) {
 	l.damaged[rev] = true
 	l.Metrics.damaged.Inc()
-	l.Logger.Error("a snapshot is damaged; going on without it", "event", "snapshot_damaged", "revision", rev, "error", err)
+	l.Logger.Error("a snapshot is damaged; going on without it", "event", logevent.SnapshotDamaged, "revision", rev, "error", err)
 }

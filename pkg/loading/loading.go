@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/record"
@@ -71,7 +72,7 @@ func CatchUp(ctx context.Context, cfg Config) (objectlog.End, error) {
 		if err == nil || attempt == maxAttempts || !worthAnotherLook(err) {
 			return end, err
 		}
-		l.Logger.Info("looking again where to load from", "event", "loading_again", "attempt", attempt, "reason", err)
+		l.Logger.Info("looking again where to load from", "event", logevent.LoadingAgain, "attempt", attempt, "reason", err)
 	}
 }
 
@@ -120,7 +121,7 @@ func (l *loader) once(ctx context.Context) (objectlog.End, error) {
 	if end.HeaderEpoch > l.Limit {
 		return end, &HigherEpochError{Limit: l.Limit, Seen: end.HeaderEpoch, Key: end.Chunk.Key}
 	}
-	l.Logger.Info("caught up with the object log", "event", "caught_up", "from", p.after, "to", end.Last.Revision, "snapshot", p.load,
+	l.Logger.Info("caught up with the object log", "event", logevent.CaughtUp, "from", p.after, "to", end.Last.Revision, "snapshot", p.load,
 		"chunks", chunks, "local_tail", tail.String(), "seconds", time.Since(began).Seconds())
 	return end, nil
 }

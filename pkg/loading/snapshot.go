@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/datafile"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
@@ -25,7 +26,7 @@ const (
 // load replaces the local copy by the snapshot at rev. One that turns out to be damaged
 // is set aside for this CatchUp, which then looks again.
 func (l *loader) load(ctx context.Context, rev record.Revision) error {
-	l.Logger.Info("loading a snapshot", "event", "snapshot_loading", "revision", rev, "local_tail", l.Store.Tail().String())
+	l.Logger.Info("loading a snapshot", "event", logevent.SnapshotLoading, "revision", rev, "local_tail", l.Store.Tail().String())
 	began := time.Now()
 	n, err := l.copySnapshot(ctx, rev)
 	switch {
@@ -38,7 +39,7 @@ func (l *loader) load(ctx context.Context, rev record.Revision) error {
 		return fmt.Errorf("loading: snapshot at revision %d: %w", rev, err)
 	}
 	l.Metrics.snapshots.Inc()
-	l.Logger.Info("loaded a snapshot", "event", "snapshot_loaded", "revision", rev, "records", n, "seconds", time.Since(began).Seconds())
+	l.Logger.Info("loaded a snapshot", "event", logevent.SnapshotLoaded, "revision", rev, "records", n, "seconds", time.Since(began).Seconds())
 	return nil
 }
 
@@ -89,7 +90,7 @@ func (l *loader) stage(ctx context.Context, r *snapshot.Reader, into *mvcc.Load)
 		}
 		if time.Since(said) >= progressEvery {
 			said = time.Now()
-			l.Logger.Info("loading a snapshot", "event", "snapshot_loading", "records", n, "of", r.Header().RecordsCount)
+			l.Logger.Info("loading a snapshot", "event", logevent.SnapshotLoading, "records", n, "of", r.Header().RecordsCount)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
@@ -60,7 +61,7 @@ func (p *purger) run(ctx context.Context) {
 		}
 		if err := p.work(ctx); err != nil && ctx.Err() == nil {
 			p.s.metrics.purgeErrors.Inc()
-			p.s.log.Warn("removing superseded records failed; will be tried again", "error", err)
+			p.s.log.Warn("removing superseded records failed; will be tried again", "event", logevent.PurgeFailed, "error", err)
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/mattn/go-sqlite3"
+
+	"github.com/netsy-io/netsy/pkg/logevent"
 )
 
 // writer owns the one connection that changes the file. Transactions are not
@@ -161,7 +163,7 @@ func (s *Store) autoCommit() bool {
 func (s *Store) poison(cause error) error {
 	err := fmt.Errorf("%w: %w", ErrPoisoned, cause)
 	s.poisoned.CompareAndSwap(nil, &err)
-	s.log.Error("store takes no more writes", "error", cause)
+	s.log.Error("store takes no more writes", "event", logevent.StoreClosedToWrites, "error", cause)
 	return err
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/netsy-io/netsy/pkg/forward"
 	"github.com/netsy-io/netsy/pkg/loading"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/record"
@@ -71,7 +72,7 @@ func (n *Node) follow(ctx context.Context, l leadership, address string) error {
 
 	client, closer, err := n.o.Peers.Dial(ctx, l.primary, address)
 	if err != nil {
-		n.log.Warn("can't connect to the Primary", "event", "follow_failed", "primary", l.primary, "address", address, "error", err)
+		n.log.Warn("can't connect to the Primary", "event", logevent.FollowFailed, "primary", l.primary, "address", address, "error", err)
 		_ = pauseFor(ctx, followRetry) // whoever called looks whether ctx has ended
 		return nil
 	}
@@ -97,7 +98,7 @@ func (n *Node) follow(ctx context.Context, l leadership, address string) error {
 			if status.Code(errors.Unwrap(err)) == codes.FailedPrecondition {
 				level = hclog.Debug // it is still starting, or no longer Primary: news will come
 			}
-			log.Log(level, "not following the Primary, trying again", "event", "follow_failed", "error", err)
+			log.Log(level, "not following the Primary, trying again", "event", logevent.FollowFailed, "error", err)
 		}
 		pause := followRetry
 		switch {
@@ -172,7 +173,7 @@ func (n *Node) catchUp(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotLoaded, err)
 	}
-	n.log.Info("loaded the object log", "event", "log_loaded", "revision", end.Last.Revision)
+	n.log.Info("loaded the object log", "event", logevent.LogLoaded, "revision", end.Last.Revision)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/primary"
 	"github.com/netsy-io/netsy/pkg/record"
@@ -16,7 +17,7 @@ import (
 // Older words than the last are ignored.
 func (n *Node) learn(cs *pb.ClusterState) {
 	if cs.ClusterId != n.o.ClusterID {
-		n.log.Error("ignoring the state of another cluster", "event", "cluster_state_refused", "cluster_id", cs.ClusterId)
+		n.log.Error("ignoring the state of another cluster", "event", logevent.ClusterStateRefused, "cluster_id", cs.ClusterId)
 		return
 	}
 	n.state.update(func(s *state) {
@@ -75,7 +76,7 @@ func (n *Node) govern(ctx, late context.Context) error {
 // can't go on.
 func (n *Node) reign(ctx context.Context, epoch record.Epoch) error {
 	log := n.log.With("epoch", epoch)
-	log.Info("named Primary", "event", "primary_starting")
+	log.Info("named Primary", "event", logevent.PrimaryStarting)
 	n.state.setRole(pb.PrimaryState_PRIMARY_STATE_STARTING, nil)
 	defer n.state.setRole(pb.PrimaryState_PRIMARY_STATE_REPLICA, nil)
 
@@ -84,13 +85,13 @@ func (n *Node) reign(ctx context.Context, epoch record.Epoch) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		log.Error("could not become active", "event", "primary_start_failed", "error", err)
+		log.Error("could not become active", "event", logevent.PrimaryStartFailed, "error", err)
 		return n.reignFailed(err)
 	}
 	n.meters.primaryRole.Enter()
 	defer n.meters.primaryRole.Leave()
 	n.state.setRole(pb.PrimaryState_PRIMARY_STATE_ACTIVE, r)
-	log.Info("active Primary", "event", "primary_active", "revision", n.mvcc.Snapshot().Revision())
+	log.Info("active Primary", "event", logevent.PrimaryActive, "revision", n.mvcc.Snapshot().Revision())
 	look, stop := context.WithCancel(ctx)
 	var looking sync.WaitGroup
 	looking.Go(func() { n.watchSnapshots(look) })
@@ -99,10 +100,10 @@ func (n *Node) reign(ctx context.Context, epoch record.Epoch) error {
 	looking.Wait()
 	err = r.Err()
 	if errors.Is(err, primary.ErrStopped) {
-		log.Info("reign ended", "event", "primary_ended", "reason", err)
+		log.Info("reign ended", "event", logevent.PrimaryEnded, "reason", err)
 		return nil
 	}
-	log.Warn("reign ended", "event", "primary_ended", "reason", err)
+	log.Warn("reign ended", "event", logevent.PrimaryEnded, "reason", err)
 	return n.reignFailed(err)
 }
 
@@ -172,7 +173,7 @@ func (n *Node) await(ctx context.Context, r *primary.Reign) {
 		n.state.setRole(pb.PrimaryState_PRIMARY_STATE_DRAINING, r)
 		dctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 		if err := r.Drain(dctx); err != nil {
-			n.log.Warn("draining was cut short", "event", "primary_drain_failed", "error", err)
+			n.log.Warn("draining was cut short", "event", logevent.PrimaryDrainFailed, "error", err)
 		}
 		cancel()
 	}

@@ -12,6 +12,7 @@ import (
 	etcdpb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"github.com/netsy-io/netsy/pkg/etcdapi"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/objectlog"
@@ -103,7 +104,7 @@ func (n *Node) openStore(ctx context.Context) (*mvcc.Store, error) {
 	if serr != nil {
 		return nil, errors.Join(err, serr)
 	}
-	n.log.Error("the local copy can't be trusted; it was set aside and a new one begins", "event", "data_set_aside", "path", aside, "error", err)
+	n.log.Error("the local copy can't be trusted; it was set aside and a new one begins", "event", logevent.DataSetAside, "path", aside, "error", err)
 	return n.tryStore(ctx)
 }
 
@@ -139,7 +140,7 @@ func (n *Node) register(ctx context.Context, st *mvcc.Store) error {
 		if !errors.Is(err, registry.ErrUnknownOutcome) && !objectstore.Retryable(err) {
 			return err
 		}
-		n.log.Warn("registering again", "event", "register_retry", "error", err)
+		n.log.Warn("registering again", "event", logevent.RegisterRetry, "error", err)
 		select {
 		case <-ctx.Done():
 			return errors.Join(ctx.Err(), err)
@@ -175,7 +176,7 @@ func (n *Node) stayRegistered(ctx context.Context) error {
 			continue
 		}
 		if err := n.registry.RegisterNode(ctx, n.registration(n.mvcc)); err != nil && ctx.Err() == nil {
-			n.log.Warn("no elector hears this node, and its registration can't be checked", "event", "register_retry", "error", err)
+			n.log.Warn("no elector hears this node, and its registration can't be checked", "event", logevent.RegisterRetry, "error", err)
 		}
 	}
 }

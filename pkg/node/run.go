@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/netsy-io/netsy/pkg/etcdapi"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/peerapi"
 	"github.com/netsy-io/netsy/pkg/watch"
@@ -25,7 +26,7 @@ import (
 func (n *Node) Run(ctx context.Context) error {
 	client, peer := n.clientServer(), n.peerServer()
 	n.state.setHealth(pb.Health_HEALTH_HEALTHY, "")
-	n.log.Info("serving", "event", "node_serving", "client", addrOf(n.o.Client), "peer", addrOf(n.o.Peer),
+	n.log.Info("serving", "event", logevent.NodeServing, "client", addrOf(n.o.Client), "peer", addrOf(n.o.Peer),
 		"store", n.o.Store.String(), "incarnation", n.mvcc.Incarnation(), "tail", n.mvcc.Tail().String())
 
 	stop, stopped := context.WithCancel(ctx)
@@ -105,7 +106,7 @@ func (n *Node) peerServer() *grpc.Server {
 // shutdown waits for the reign to end (the governor hands it over), lets clients go,
 // ends what follows another's reign, and stops the servers.
 func (n *Node) shutdown(client, peer *grpc.Server, endFollowing func()) {
-	n.log.Info("stopping", "event", "node_stopping")
+	n.log.Info("stopping", "event", logevent.NodeStopping)
 	n.state.stop()
 	n.awaitNoReign()
 	if n.alone() {

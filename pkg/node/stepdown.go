@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/peerapi"
 	"github.com/netsy-io/netsy/pkg/primary"
@@ -39,10 +40,10 @@ func (p peerNode) StepDown(ctx context.Context, successor string, epoch record.E
 	if !n.state.beginHandOver(r, wish) {
 		return nil, refused(pb.StepDownRefusal_REASON_BUSY, errors.New("node: it hands over or stops already"))
 	}
-	n.log.Info("stepping down on request", "event", "primary_stepping_down", "epoch", epoch, "successor", successor)
+	n.log.Info("stepping down on request", "event", logevent.PrimarySteppingDown, "epoch", epoch, "successor", successor)
 	if err := r.HandOver(ctx, successor); err != nil {
 		n.state.endHandOver(r)
-		n.log.Warn("did not step down", "event", "primary_step_down_failed", "epoch", epoch, "successor", successor, "error", err)
+		n.log.Warn("did not step down", "event", logevent.PrimaryStepDownFailed, "epoch", epoch, "successor", successor, "error", err)
 		return nil, n.handOverFailed(epoch, err)
 	}
 	tail := n.mvcc.Tail()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/loading"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
@@ -41,7 +42,7 @@ func (n *Node) storeFailed(err error) error {
 		n.fail(fmt.Errorf("node: the local store can't go on: %w", err))
 		return n.fatal()
 	case errors.Is(err, mvcc.ErrDisk):
-		n.log.Error("the local disk can't be written; stepping back until it can", "event", "store_degraded", "error", err)
+		n.log.Error("the local disk can't be written; stepping back until it can", "event", logevent.StoreDegraded, "error", err)
 		n.state.degrade(trouble{disk, err.Error()})
 	}
 	return nil
@@ -61,7 +62,7 @@ func (n *Node) reignFailed(err error) error {
 	if unreachable(err) {
 		what = "object storage can't be reached from this node"
 	}
-	n.log.Error(what+"; stepping back until it can be", "event", "storage_degraded", "error", err)
+	n.log.Error(what+"; stepping back until it can be", "event", logevent.StorageDegraded, "error", err)
 	n.state.degrade(trouble{storage, what + ": " + err.Error()})
 	return nil
 }
@@ -97,6 +98,14 @@ func unreachable(err error) bool {
 	return false
 }
 
+// recovered is the event that need works again.
+func (w need) recovered() string {
+	if w == disk {
+		return logevent.DiskRecovered
+	}
+	return logevent.StorageRecovered
+}
+
 const (
 	// mendEvery is how often a degraded node looks whether what it needs works again.
 	mendEvery = 2 * time.Second
@@ -123,7 +132,7 @@ func (n *Node) mendItself(ctx context.Context) error {
 			continue
 		}
 		if n.state.mended(t) {
-			n.log.Info("healthy again", "event", string(t.with)+"_recovered")
+			n.log.Info("healthy again", "event", t.with.recovered())
 		}
 	}
 }

@@ -3,6 +3,7 @@ package objectlog
 import (
 	"context"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectstore/retry"
 )
 
@@ -16,6 +17,6 @@ func pause(ctx context.Context, n int) error { return retry.Pause(ctx, n) }
 func (l *Log) retry(ctx context.Context, op string, attempts int, fn func() error) error {
 	return retry.Do(ctx, attempts, func(attempt int, err error) {
 		l.metrics.retries.WithLabelValues(op).Inc()
-		l.logger.Warn("object storage is unavailable, trying again", "event", "objectlog_retry", "op", op, "attempt", attempt, "error", err)
+		l.logger.Warn("object storage is unavailable, trying again", "event", logevent.ObjectLogRetry, "op", op, "attempt", attempt, "error", err)
 	}, fn)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/datafile"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
 )
@@ -127,7 +128,7 @@ func (a *attempt) win(ctx context.Context) error {
 			}
 		}
 		a.log.metrics.retries.WithLabelValues("put").Inc()
-		a.log.logger.Warn("chunk not yet in the log, sending it again", "event", "objectlog_resend", "key", a.key, "attempt", n, "error", err)
+		a.log.logger.Warn("chunk not yet in the log, sending it again", "event", logevent.ObjectLogResend, "key", a.key, "attempt", n, "error", err)
 		if cause := pause(ctx, n); cause != nil {
 			return a.giveUp(errors.Join(cause, err))
 		}

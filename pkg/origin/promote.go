@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/netsy-io/netsy/pkg/datafile"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/registry"
 )
@@ -77,7 +78,7 @@ func (s *Settler) promote(ctx context.Context, from objectstore.Info, to string)
 		return err
 	}
 	s.promoted = [2]objectstore.Info{from, info}
-	s.o.Logger.Info("bootstrap.netsy is in place", "event", "cluster_origin_promoted", "key", to, "bytes", info.Size)
+	s.o.Logger.Info("bootstrap.netsy is in place", "event", logevent.ClusterOriginPromoted, "key", to, "bytes", info.Size)
 	return nil
 }
 

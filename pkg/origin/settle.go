@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/netsy-io/netsy/pkg/datafile"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
@@ -96,7 +97,7 @@ func (s *Settler) create(ctx context.Context) (registry.Cluster, error) {
 	b.Quorum = s.o.Quorum
 	c, err := s.o.Registry.CreateCluster(ctx, b)
 	if err == nil {
-		s.o.Logger.Info("the cluster's first history is fixed", "event", "cluster_origin", "from", from, "origin", c.Origin, "epoch", c.Epoch, "compaction_revision", c.CompactionRevision)
+		s.o.Logger.Info("the cluster's first history is fixed", "event", logevent.ClusterOrigin, "from", from, "origin", c.Origin, "epoch", c.Epoch, "compaction_revision", c.CompactionRevision)
 	}
 	return c, err
 }
@@ -184,7 +185,7 @@ func (s *Settler) progress(key string) func(done, of int64) {
 			return
 		}
 		last = time.Now()
-		s.o.Logger.Info("reading the cluster's first history", "event", "cluster_origin_progress", "key", key, "bytes", done, "of_bytes", of)
+		s.o.Logger.Info("reading the cluster's first history", "event", logevent.ClusterOriginProgress, "key", key, "bytes", done, "of_bytes", of)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/replication"
@@ -64,7 +65,7 @@ func (r *Reign) tryCompact(ctx context.Context, rev record.Revision, force bool)
 	}
 	r.cfg.Hub.Compacted(rev)
 	r.feed.Committed(st.Snapshot().Revision(), rev)
-	r.cfg.Logger.Info("compacted history", "event", "compaction", "revision", rev)
+	r.cfg.Logger.Info("compacted history", "event", logevent.Compaction, "revision", rev)
 	return answers, true, nil
 }
 
@@ -101,7 +102,7 @@ func (r *Reign) compactByItself(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			r.cfg.Logger.Warn("compaction failed; trying again at the next interval", "event", "compaction_failed", "revision", h.wanted, "error", err)
+			r.cfg.Logger.Warn("compaction failed; trying again at the next interval", "event", logevent.CompactionFailed, "revision", h.wanted, "error", err)
 			continue
 		}
 		if len(by) > 0 != blocked {
@@ -119,7 +120,7 @@ func (r *Reign) tellBlocked(now time.Time, h horizon, by []replication.Compactio
 	}
 	r.cfg.Metrics.compactionBlocked.Set(float64(now.Unix()))
 	r.cfg.Logger.Warn("watches that are far behind hold back the compaction of history; they are cancelled when what they need is too old",
-		"event", "compaction_blocked", "wanted", h.wanted, "nodes", describe(by), "kept_for", heldWindows*r.cfg.CompactionWindow)
+		"event", logevent.CompactionBlocked, "wanted", h.wanted, "nodes", describe(by), "kept_for", heldWindows*r.cfg.CompactionWindow)
 }
 
 // describe names who needs what.
@@ -151,7 +152,7 @@ func (r *Reign) compactUpTo(ctx context.Context, h horizon) (by []replication.Co
 		lower, refused := refusals(answers)
 		if force {
 			r.cfg.Metrics.compactionForced.Inc()
-			r.cfg.Logger.Warn("compacted history that watches still needed: they were cancelled", "event", "compaction_forced", "revision", rev, "nodes", describe(by))
+			r.cfg.Logger.Warn("compacted history that watches still needed: they were cancelled", "event", logevent.CompactionForced, "revision", rev, "nodes", describe(by))
 		}
 		if lower == 0 || force {
 			break

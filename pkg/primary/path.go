@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/registry"
 )
 
@@ -184,7 +185,7 @@ func (c *committer) fallBack(w fallbackReason) {
 	c.falling = true
 	c.r.cfg.Metrics.switches.WithLabelValues(pathStorage).Inc()
 	c.r.cfg.Metrics.fallbacks.WithLabelValues(w.reason()).Inc()
-	c.r.cfg.Logger.Warn("falling back to object storage", "event", "path_switch", "path", pathStorage, "reason", string(w),
+	c.r.cfg.Logger.Warn("falling back to object storage", "event", logevent.PathSwitch, "path", pathStorage, "reason", string(w),
 		"unlogged_bytes", c.unloggedB, "in_flight", len(c.inFlight))
 }
 
@@ -220,11 +221,11 @@ func (c *committer) swapped(d registry.Durability, err error) error {
 	case err != nil:
 		c.known = c.known && !errors.Is(err, registry.ErrUnknownOutcome)
 		c.pause = now.Add(swapRetry)
-		c.r.cfg.Logger.Warn("the durability rule could not be recorded, trying again", "event", "durability_retry", "mode", d.Mode, "error", err)
+		c.r.cfg.Logger.Warn("the durability rule could not be recorded, trying again", "event", logevent.DurabilityRetry, "mode", d.Mode, "error", err)
 		return nil
 	}
 	c.recorded, c.known = d, true
-	c.r.cfg.Logger.Info("durability rule recorded", "event", "durability", "mode", d.Mode, "quorum", d.Quorum, "voters", refStrings(d.Voters))
+	c.r.cfg.Logger.Info("durability rule recorded", "event", logevent.Durability, "mode", d.Mode, "quorum", d.Quorum, "voters", refStrings(d.Voters))
 	if d.Mode == registry.ModeQuorum {
 		c.ledger.countReceipts(d)
 		c.r.rule.Store(&d)

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/netsy-io/netsy/pkg/loading"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/record"
 )
@@ -43,7 +44,7 @@ func (p *preflight) run(ctx context.Context) (*objectlog.Writer, error) {
 		if lost.Winner.Epoch > p.cfg.Epoch {
 			return nil, &HigherEpochError{Own: p.cfg.Epoch, Seen: lost.Winner.Epoch, Where: lost.Key}
 		}
-		p.log.Info("adopting a chunk of an older reign", "event", "preflight_adopt", "key", lost.Key, "epoch", lost.Winner.Epoch)
+		p.log.Info("adopting a chunk of an older reign", "event", logevent.PreflightAdopt, "key", lost.Key, "epoch", lost.Winner.Epoch)
 	}
 }
 
@@ -68,7 +69,7 @@ func (p *preflight) uploadAndSeal(ctx context.Context, w *objectlog.Writer, end 
 		if err := p.mayUpload(ctx, end); err != nil {
 			return err
 		}
-		p.log.Info("uploading local records beyond the object log", "event", "preflight_upload", "from", end.Last.Revision+1, "to", tail.Revision)
+		p.log.Info("uploading local records beyond the object log", "event", logevent.PreflightUpload, "from", end.Last.Revision+1, "to", tail.Revision)
 		if err := p.upload(ctx, w, tail.Revision); err != nil {
 			return err
 		}
@@ -86,7 +87,7 @@ func (p *preflight) uploadAndSeal(ctx context.Context, w *objectlog.Writer, end 
 		return err
 	}
 	st.SetLogged(chunk.First, chunk.Last)
-	p.log.Info("sealed the object log", "event", "preflight_sealed", "revision", seal.Revision, "epoch", p.cfg.Epoch)
+	p.log.Info("sealed the object log", "event", logevent.PreflightSealed, "revision", seal.Revision, "epoch", p.cfg.Epoch)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/netsy-io/netsy/pkg/datafile"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/record"
@@ -147,14 +148,14 @@ func (r *replica) begin(ctx context.Context, agreed record.Pos) error {
 	var conflict *mvcc.TruncateError
 	if errors.As(err, &conflict) {
 		r.cfg.Logger.Error("this copy holds what the Primary does not have and what must not be removed; nothing was changed",
-			"event", "copies_conflict", "epoch", r.cfg.Epoch, "agreed", agreed, "tail", tail, "error", err)
+			"event", logevent.CopiesConflict, "epoch", r.cfg.Epoch, "agreed", agreed, "tail", tail, "error", err)
 		return fmt.Errorf("%w: %w", ErrConflict, err)
 	}
 	if err != nil {
 		return err
 	}
 	if agreed != tail {
-		r.cfg.Logger.Warn("removed records that were never committed", "event", "truncated", "epoch", r.cfg.Epoch, "after", agreed, "tail", tail)
+		r.cfg.Logger.Warn("removed records that were never committed", "event", logevent.Truncated, "epoch", r.cfg.Epoch, "after", agreed, "tail", tail)
 	}
 	r.cfg.Applier.Agreed(agreed.Revision)
 	r.stored = agreed.Revision
@@ -165,7 +166,7 @@ func (r *replica) begin(ctx context.Context, agreed record.Pos) error {
 	if err := r.say(receipt); err != nil {
 		return err
 	}
-	r.cfg.Logger.Info("following", "event", "following", "epoch", r.cfg.Epoch, "agreed", agreed)
+	r.cfg.Logger.Info("following", "event", logevent.Following, "epoch", r.cfg.Epoch, "agreed", agreed)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/registry"
@@ -111,15 +112,15 @@ func (f *Feed) countLocked() {
 
 // status is what the replica is told of the end of its stream.
 func (s *stream) status(err error) error {
-	log := s.feed.cfg.Logger.With("event", "follower_left", "node", s.peer)
+	log := s.feed.cfg.Logger.With("node", s.peer)
 	if _, ok := status.FromError(err); ok || errors.Is(err, errLeft) || errors.Is(err, errBehind) {
-		log.Debug("follower's stream ended", "reason", err)
+		log.Debug("follower's stream ended", "event", logevent.FollowerLeft, "reason", err)
 		if ok {
 			return err
 		}
 		return nil
 	}
-	log.Info("follower's stream ended", "reason", err)
+	log.Info("follower's stream ended", "event", logevent.FollowerLeft, "reason", err)
 	switch {
 	case s.feed.ctx.Err() != nil:
 		return status.Errorf(codes.FailedPrecondition, "replication: epoch %d is over: %v", s.feed.cfg.Epoch, err)
@@ -270,7 +271,7 @@ func (s *stream) begin(pos record.Pos, first *peerpb.Receipt) error {
 	if err := f.receipt(s, first); err != nil {
 		return err
 	}
-	f.cfg.Logger.Info("follower agreed", "event", "follower_joined", "node", s.terms.ref, "agreed", pos)
+	f.cfg.Logger.Info("follower agreed", "event", logevent.FollowerJoined, "node", s.terms.ref, "agreed", pos)
 	if !f.goFunc(func() { s.cancel(s.send()) }) {
 		return context.Cause(f.ctx)
 	}

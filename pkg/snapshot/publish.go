@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/datafile"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/objectstore/retry"
@@ -83,7 +84,7 @@ func (s *Store) upload(ctx context.Context, d *Draft, body *uploading) (won bool
 			return false, uploadFailed(d.info.Key, err, doubt)
 		}
 		s.metrics.retries.WithLabelValues("put").Inc()
-		s.logger.Warn("a snapshot could not be written, trying again", "event", "snapshot_retry", "op", "put", "attempt", n, "error", err)
+		s.logger.Warn("a snapshot could not be written, trying again", "event", logevent.SnapshotRetry, "op", "put", "attempt", n, "error", err)
 		if cause := retry.Pause(ctx, n); cause != nil {
 			return false, uploadFailed(d.info.Key, errors.Join(cause, err), doubt)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/netsy-io/netsy/pkg/datafile"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/objectstore/retry"
@@ -101,7 +102,7 @@ func (s *Store) NewestSound(ctx context.Context) (found Listed, h datafile.Heade
 			return all[i], h, true, nil
 		case isDamage(err):
 			s.metrics.damaged.Inc()
-			s.logger.Error("a snapshot is damaged, looking for an older one", "event", "snapshot_damaged", "revision", all[i].Revision, "error", err)
+			s.logger.Error("a snapshot is damaged, looking for an older one", "event", logevent.SnapshotDamaged, "revision", all[i].Revision, "error", err)
 		case !errors.Is(err, objectstore.ErrNotFound): // deleted since: as if it had not been listed
 			return Listed{}, datafile.Header{}, false, err
 		}
@@ -113,6 +114,6 @@ func (s *Store) NewestSound(ctx context.Context) (found Listed, h datafile.Heade
 func (s *Store) retry(ctx context.Context, op string, fn func() error) error {
 	return retry.Do(ctx, retry.Attempts, func(attempt int, err error) {
 		s.metrics.retries.WithLabelValues(op).Inc()
-		s.logger.Warn("object storage is unavailable, trying again", "event", "snapshot_retry", "op", op, "attempt", attempt, "error", err)
+		s.logger.Warn("object storage is unavailable, trying again", "event", logevent.SnapshotRetry, "op", op, "attempt", attempt, "error", err)
 	}, fn)
 }

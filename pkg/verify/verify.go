@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/netsy-io/netsy/pkg/bucket"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/snapshot"
@@ -65,7 +66,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		case n == attempts:
 			return r, ErrMoving
 		}
-		o.Logger.Info("snapshots came or went while they were read, beginning anew", "event", "verify_again", "attempt", n)
+		o.Logger.Info("snapshots came or went while they were read, beginning anew", "event", logevent.VerifyAgain, "attempt", n)
 	}
 }
 
