@@ -1,0 +1,5 @@
+package machines
+
+import "testing"
+
+func TestThreeVMs(t *testing.T) { run(t, world(t, "three-vms.md")) }
