@@ -133,7 +133,7 @@ func given(r *http.Request, param, key string) map[string]string {
 // Decrypt, an upload in parts takes both.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
 // The encryption context is the object's ARN or, with an S3 Bucket Key, the bucket's: a
-// policy has to allow both, for which it is is the bucket's setting.
+// policy has to allow both: which of them it is depends on the bucket.
 func s3KMS(name string, h http.Header, region, bucketARN, key string, object S3Object) (needs []Need) {
 	var actions []string
 	keyARN := object.KMSKey
