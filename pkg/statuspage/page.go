@@ -140,7 +140,6 @@ type about struct {
 	NodesRead    *time.Time `json:"registrations_read_at"`
 	LogRead      *time.Time `json:"object_log_read_at"`
 	SnapshotRead *time.Time `json:"snapshots_read_at"`
-	OldestNanos  *int64     `json:"oldest_unflushed_age_nanos"` // null: the Primary didn't say
 	Findings     []Finding  `json:"findings"`
 }
 
@@ -150,10 +149,6 @@ func (p *Page) serveJSON(w http.ResponseWriter, r *http.Request) {
 		Process: p.o.Role + " " + p.o.Name, At: s.Now.UTC(), NodesAsked: moment(s.Asked), OfficeRead: moment(s.Office),
 		NodesRead: moment(s.Registered), LogRead: moment(s.End), SnapshotRead: moment(s.Snapshots), Findings: append([]Finding{}, findings(&s)...),
 	}}
-	if s.Oldest != nil {
-		n := s.Oldest.Nanoseconds()
-		d.StatusPage.OldestNanos = &n
-	}
 	for i, f := range d.StatusPage.Findings {
 		d.StatusPage.Findings[i].What, d.StatusPage.Findings[i].Next = plain(f.What), f.Next
 	}

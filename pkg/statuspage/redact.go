@@ -78,12 +78,12 @@ var secret = []*regexp.Regexp{
 	regexp.MustCompile(`\barn:[^\s"',]+`),                      // AWS principals
 	regexp.MustCompile(`[\w.+-]+@[\w.-]+`),                     // GCP principals, people
 	regexp.MustCompile(`(?i)\b(authorization|bearer|password|passwd|secret|token|signature|credential)s?\b["']?\s*[:= ]\s*\S+( \S{16,})?`), // header and query values
-	regexp.MustCompile(`\b(AKIA|ASIA)[A-Z0-9]{8,}`),             // AWS key ids
-	regexp.MustCompile(`\[[0-9A-Fa-f:.%]+\](:\d+)?`),            // IPv6 addresses
-	regexp.MustCompile(`\b\d{1,3}(\.\d{1,3}){3}(:\d+)?`),        // IPv4 addresses
+	regexp.MustCompile(`\b(AKIA|ASIA)[A-Z0-9]{8,}`),                        // AWS key ids
+	regexp.MustCompile(`\[[0-9A-Fa-f:.%]+\](:\d+)?`),                       // IPv6 addresses
+	regexp.MustCompile(`\b\d{1,3}(\.\d{1,3}){3}(:\d+)?`),                   // IPv4 addresses
 	regexp.MustCompile(`\b[A-Za-z0-9.-]*[A-Za-z][A-Za-z0-9.-]*:\d{2,5}\b`), // host:port
-	regexp.MustCompile(`(^|[\s"'(=])/[\w.@/+-]+`),               // paths
-	regexp.MustCompile(`\b[A-Za-z0-9+/_-]{40,}={0,2}`),          // what looks random
+	regexp.MustCompile(`(^|[\s"'(=])/[\w.@/+-]+`),                          // paths
+	regexp.MustCompile(`\b[A-Za-z0-9+/_-]{40,}={0,2}`),                     // what looks random
 }
 
 // redact cuts from text what not everybody may see, control characters, and what is too long.

@@ -165,14 +165,14 @@ func (s *survey) strangers() bool {
 // committed beyond the end of the log when that was read.
 func (s *survey) setUnflushed(out *sight) {
 	v, k := out.View, &s.known
+	if old := v.OldestUnflushedSeconds; old != nil {
+		d := time.Duration(*old * float64(time.Second))
+		out.Oldest = &d
+		return
+	}
 	v.Unflushed = nil
 	p := s.primary()
 	if p == nil {
-		return
-	}
-	if u := k.unflushed[p.Node.NodeID]; u != nil {
-		n, age := u.Revisions, time.Duration(u.OldestAgeNanos)
-		v.Unflushed, out.Oldest = &n, &age
 		return
 	}
 	var n int64

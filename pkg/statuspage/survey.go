@@ -49,10 +49,9 @@ type knowledge struct {
 	parts                              clusterview.Parts
 	asked                              time.Time // when the answers in parts were asked for
 	office, registered, end, snapshots moments
-	renewed                            time.Time                    // when the elector's lock was first seen as it is
-	committedAtEnd                     record.Revision              // what the Primary had committed when the end was read; -1: not known
-	unflushed                          map[string]*peerpb.Unflushed // what active Primaries said, by node id; of the last round
-	trouble                            error                        // why the bucket could not be read; nil: it could
+	renewed                            time.Time       // when the elector's lock was first seen as it is
+	committedAtEnd                     record.Revision // what the Primary had committed when the end was read; -1: not known
+	trouble                            error           // why the bucket could not be read; nil: it could
 }
 
 func newSurvey(ctx context.Context, o Options) *survey {
@@ -126,22 +125,14 @@ func (s *survey) ask() {
 	s.mu.Lock()
 	nodes, now := s.nodes(), time.Now()
 	s.mu.Unlock()
-	var mu sync.Mutex // guards what follows
-	unflushed := map[string]*peerpb.Unflushed{}
 	answers := recovery.AskAll(s.ctx, nodes, func(ctx context.Context, n registry.Node) (*peerpb.NodeState, error) {
 		ctx, cancel := context.WithTimeout(ctx, askTimeout)
 		defer cancel()
-		state, err := s.o.Ask(ctx, n)
-		if u := state.GetUnflushed(); err == nil && u != nil {
-			mu.Lock()
-			defer mu.Unlock()
-			unflushed[n.NodeID] = u
-		}
-		return state, err
+		return s.o.Ask(ctx, n)
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.known.parts.Asked, s.known.unflushed, s.known.asked, s.asking = answers, unflushed, now, nil
+	s.known.parts.Asked, s.known.asked, s.asking = answers, now, nil
 }
 
 // beginReading returns the turn under way, or begins one if something is due; nil: nothing is. mu is held.

@@ -174,7 +174,10 @@ func TestHangs(t *testing.T) {
 			w, p := newWorld(t)
 			look(t, p, 0)
 			w.set(func() {
-				w.answer = func(ctx context.Context, _ registry.Node) (*peerpb.NodeState, error) { <-ctx.Done(); return nil, ctx.Err() }
+				w.answer = func(ctx context.Context, _ registry.Node) (*peerpb.NodeState, error) {
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
 			})
 			time.Sleep(3 * time.Second)
 			says(t, look(t, p, patience), "Something is wrong", "The Primary, node-1, doesn&#39;t answer this process: no answer in time.", "unreachable")
@@ -262,6 +265,26 @@ func TestChangesAreSeenSoon(t *testing.T) {
 			synctest.Wait()
 			if n := w.requests(); n < 2 {
 				t.Errorf("%d requests while there is no Primary", n)
+			}
+		}
+	})
+}
+
+// The age of the oldest record that isn't in object storage is the Primary's word.
+func TestUnflushed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, p := newWorld(t)
+		w.set(func() {
+			w.answer = func(ctx context.Context, n registry.Node) (*peerpb.NodeState, error) {
+				s, err := active(90)(ctx, n)
+				s.Unflushed = &peerpb.Unflushed{Revisions: 73, Bytes: 1, OldestAgeNanos: int64(4 * time.Minute)}
+				return s, err
+			}
+		})
+		body := get(p, "GET", "/status?fragment").Body.String()
+		for _, want := range []string{"73 revisions", "the oldest for 4 min", "The oldest record that isn&#39;t in object storage has waited for 4 min."} {
+			if !strings.Contains(body, want) {
+				t.Errorf("it doesn't say %q:\n%s", want, body)
 			}
 		}
 	})
