@@ -55,7 +55,7 @@ func TestServerSideDryRun(t *testing.T) {
 			for _, doc := range strings.Split("\n"+r.manifest, "\n---\n") {
 				u := &unstructured.Unstructured{}
 				check(t, yaml.Unmarshal([]byte(doc), &u.Object))
-				if len(u.Object) == 0 || u.GetKind() == "PodMonitor" { // the Prometheus operator's, whose types have decoded it
+				if len(u.Object) == 0 || u.GroupVersionKind().Group == "monitoring.coreos.com" { // the Prometheus operator's, whose types have decoded it
 					continue
 				}
 				gv, err := schema.ParseGroupVersion(u.GetAPIVersion())
