@@ -74,6 +74,7 @@ func TestHTTPStops(t *testing.T) {
 		served <- h.Serve(ctx, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			close(began)
 			<-r.Context().Done()
+			time.Sleep(50 * time.Millisecond) // so that a Serve that doesn't wait returns first
 			done.Store(true)
 		}))
 	}()
