@@ -98,7 +98,7 @@ func gcsStorage(t *testing.T, g *gate, without ...string) func(role, prefix stri
 // TestGCS is TestS3 for Google Cloud.
 func TestGCS(t *testing.T) {
 	g, c := startGCS(t)
-	l := &lifetime{cluster: newCluster(t, nil, gcsStorage(t, g)), ctx: t.Context(), nodes: map[string]*proc.Proc{},
+	l := &lifetime{gate: g, cluster: newCluster(t, nil, gcsStorage(t, g)), ctx: t.Context(), nodes: map[string]*proc.Proc{},
 		growOld: func() { c.growOld(t) },
 		get: func(key string) ([]byte, bool) {
 			o, err := c.server.GetObject(bucketName, key)

@@ -3,11 +3,12 @@
 package iam
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -24,6 +25,7 @@ type lifetime struct {
 	growOld func()
 	get     func(key string) ([]byte, bool) // from the server itself, past the gate
 	put     func(key string, body []byte)
+	gate    *gate
 	nodes   map[string]*proc.Proc
 }
 
@@ -137,13 +139,22 @@ func (l *lifetime) ask() {
 	if len(m.Members) != 3 {
 		l.t.Errorf("members: %v", m.Members)
 	}
-	for id, m := range l.members {
-		for _, path := range []string{"/", "/healthz", "/readyz", "/metrics"} {
-			if _, _, err := proc.Page(l.ctx, m.health, path); err != nil {
-				l.t.Errorf("%s%s: %v", id, path, err)
+	// The status page answers before it has read everything: it is looked at until it has.
+	proc.Until(l.t, l.ctx, "the status pages have read the bucket", func(ctx context.Context) error {
+		for _, id := range []string{"node-1", "elector-1", "elector-2"} {
+			if _, _, err := proc.Page(ctx, l.members[id].health, "/"); err != nil {
+				return err
 			}
 		}
-	}
+		for _, want := range [][2]string{{"node", "members.json"}, {"node", "leader/compactor.json"}, {"elector", "leader/compactor.json"}, {"elector", "chunks/*"}} {
+			if !slices.ContainsFunc(l.gate.of(want[0]), func(r request) bool {
+				return r.Operation != "ListObjectsV2" && r.Operation != "objects.list" && classOf(r) == keyPrefix+want[1]
+			}) {
+				return fmt.Errorf("%s has not read %s", want[0], want[1])
+			}
+		}
+		return nil
+	})
 }
 
 // loss kills all nodes, of which one comes back: too few to go on, for what was
@@ -152,7 +163,8 @@ func (l *lifetime) loss() {
 	id := l.primary(l.ctx, l.nodes)
 	proc.Until(l.t, l.ctx, "receipts may acknowledge", func(context.Context) error {
 		l.write(id, 1)
-		if b, _ := l.get(keyPrefix + "cluster.json"); !bytes.Contains(b, []byte(`"quorum"`)) || bytes.Contains(b, []byte(`"mode":"object-storage"`)) {
+		var doc struct{ Durability struct{ Mode string } }
+		if b, _ := l.get(keyPrefix + "cluster.json"); json.Unmarshal(b, &doc) != nil || doc.Durability.Mode != "quorum" {
 			return fmt.Errorf("cluster.json: %s", b)
 		}
 		return nil

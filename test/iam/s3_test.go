@@ -52,7 +52,7 @@ func except(grants []Grant, without []string) []Grant {
 // the policies grant could be left out.
 func TestS3(t *testing.T) {
 	g, c := startS3(t)
-	l := &lifetime{cluster: newCluster(t, s3Env, s3Storage(t, g)), ctx: t.Context(), nodes: map[string]*proc.Proc{},
+	l := &lifetime{gate: g, cluster: newCluster(t, s3Env, s3Storage(t, g)), ctx: t.Context(), nodes: map[string]*proc.Proc{},
 		growOld: func() { c.growOld(t) },
 		get: func(key string) ([]byte, bool) {
 			b, err := os.ReadFile(filepath.Join(c.root, bucketName, key))
