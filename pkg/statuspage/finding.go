@@ -121,13 +121,21 @@ func electorFindings(s *sight) []Finding {
 // noPrimary: writes and linearizable reads wait.
 func noPrimary(s *sight) Finding {
 	what := "There is no Primary: writes, and reads that must be current, wait for one."
-	fit, missing := voters(s.View)
-	d := s.View.Durability
-	if d.Mode == registry.ModeQuorum && fit < d.Promises && !s.Asked.IsZero() {
-		return Finding{Trouble, fmt.Sprintf("%s An election needs %d of the %d voters, and %d %s fit. Missing: %s.", what, d.Promises, len(d.Voters), fit, isAre(fit), strings.Join(missing, ", ")),
-			"Bring these nodes back with their disks, and nothing is lost. If disks are gone for good: `netsyctl cluster recover`."}
+	if f, ok := tooFew(s, what); ok {
+		return f
 	}
 	return Finding{Trouble, what, "An election takes a few seconds. If this stays, the elector's log says what holds it up (`elector_held_up`)."}
+}
+
+// tooFew: besides what, no other Primary can be elected.
+func tooFew(s *sight, what string) (f Finding, ok bool) {
+	fit, missing := voters(s.View)
+	d := s.View.Durability
+	if d.Mode != registry.ModeQuorum || fit >= d.Promises || s.Asked.IsZero() {
+		return f, false
+	}
+	return Finding{Trouble, fmt.Sprintf("%s An election needs %d of the %d voters, and %d %s fit. Missing: %s.", what, d.Promises, len(d.Voters), fit, isAre(fit), strings.Join(missing, ", ")),
+		"Bring these nodes back with their disks, and nothing is lost. If disks are gone for good: `netsyctl cluster recover`."}, true
 }
 
 // voters says how many answer and are healthy, and which are not.
@@ -151,7 +159,11 @@ func primaryFinding(s *sight, n *clusterview.Node) (f Finding, ok bool) {
 	case st == nil && s.Asked.IsZero():
 		return f, false
 	case st == nil:
-		return Finding{Trouble, fmt.Sprintf("The Primary, %s, doesn't answer this process: %s.", n.NodeID, reason(n)),
+		what := fmt.Sprintf("The Primary, %s, doesn't answer this process: %s.", n.NodeID, reason(n))
+		if f, ok := tooFew(s, what); ok {
+			return f, true
+		}
+		return Finding{Trouble, what,
 			"If it is gone, another is elected within seconds. If it stays, compare with this page on other nodes, and look at " + n.NodeID + "'s log."}, true
 	case st.PrimaryState == "active":
 		return f, false

@@ -223,7 +223,7 @@ func unflushedFact(s *sight) fact {
 		f.Level = Attention
 		fallthrough
 	default:
-		f.Detail = "the oldest for " + age(*s.Oldest)
+		f.Detail = "the oldest waits for " + age(*s.Oldest)
 	}
 	return f
 }
@@ -235,7 +235,7 @@ func logFact(s *sight) fact {
 	case l == nil:
 		return f
 	case l.Written == nil:
-		f.Value = "empty"
+		f.Value, f.Detail = "empty", "as of "+ago(s.Now, s.End)
 		return f
 	}
 	f.Value, f.Detail = "to revision "+grouped(int64(l.Revision)), "written "+ago(s.Now, *l.Written)

@@ -76,6 +76,11 @@ var states = map[string]func(*sight){
 	"primary-gone": func(s *sight) {
 		s.View.Nodes[1].State, s.View.Nodes[1].Error, s.View.Unflushed = nil, "no answer in time", nil
 	},
+	"primary-gone-too-few-voters": func(s *sight) {
+		for i := range 2 {
+			s.View.Nodes[i].State, s.View.Nodes[i].Error, s.View.Unflushed = nil, "no answer in time", nil
+		}
+	},
 	"primary-starting": func(s *sight) { s.View.Nodes[1].State.PrimaryState = "starting" },
 	"primary-draining": func(s *sight) {
 		s.View.Nodes[1].State.PrimaryState, s.View.Nodes[1].State.Leaving = "draining", true

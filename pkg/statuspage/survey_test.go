@@ -282,7 +282,7 @@ func TestUnflushed(t *testing.T) {
 			}
 		})
 		body := get(p, "GET", "/status?fragment").Body.String()
-		for _, want := range []string{"73 revisions", "the oldest for 4 min", "The oldest record that isn&#39;t in object storage has waited for 4 min."} {
+		for _, want := range []string{"73 revisions", "the oldest waits for 4 min", "The oldest record that isn&#39;t in object storage has waited for 4 min."} {
 			if !strings.Contains(body, want) {
 				t.Errorf("it doesn't say %q:\n%s", want, body)
 			}
