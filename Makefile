@@ -63,6 +63,17 @@ test-kubernetes: ## Run a real kube-apiserver on Netsy, of one node and of three
 test-deploy: ## Check the Helm chart (also by a real kube-apiserver), the container and the compose file.
 	cd test/deploy && go test -count=1 $(TESTFLAGS) ./...
 
+.PHONY: test-monitoring
+test-monitoring: ## Check the dashboard and the alerts by Prometheus itself, against a real cluster.
+	cd test/monitoring && go test -count=1 -timeout 20m $(TESTFLAGS) ./...
+
+.PHONY: test-statuspage
+test-statuspage: ## Open the status page in a real browser (NETSY_SCREENSHOTS=dir keeps pictures).
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium fonts-dejavu-core; } || \
+	  { echo "Chromium is needed: install the package chromium"; exit 1; }
+	cd test/statuspage && go test -count=1 -timeout 15m $(TESTFLAGS) ./...
+
 .PHONY: lint
 lint: ## go vet, staticcheck and gofmt, in every module.
 	@test -z "$$(gofmt -l cmd pkg test)" || { echo "gofmt is needed on:"; gofmt -l cmd pkg test; exit 1; }
