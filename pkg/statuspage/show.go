@@ -118,6 +118,11 @@ func summary(v *clusterview.View) string {
 	if v.Primary != nil {
 		leads = v.Primary.NodeID + " is Primary"
 	}
+	for _, n := range v.Nodes {
+		if n.Primary && n.State == nil && n.Error != "" {
+			leads = n.NodeID + " is named Primary and doesn't answer"
+		}
+	}
 	return fmt.Sprintf("%s; %d of %s %s healthy.", leads, healthy, plural(int64(registered), "node"), isAre(healthy))
 }
 
