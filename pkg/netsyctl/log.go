@@ -34,10 +34,12 @@ another fault in what is listed, after having shown all. netsyctl verify looks d
 
   netsyctl log --config cluster.jsonc
   netsyctl log --config cluster.jsonc --from 4711 --limit 100
+  netsyctl log --config cluster.jsonc --tail 10
   netsyctl log --dir /backup/bucket -o json`,
 		Flags: append(sourceFlags(), outputFlag(),
 			&cli.Int64Flag{Name: "from", Value: 1, Usage: "begin with the slots at or above this revision"},
-			&cli.IntFlag{Name: "limit", Value: defaultSlots, Usage: fmt.Sprintf("how many objects at most, up to %d; the output says how to go on", maxSlots)}),
+			&cli.IntFlag{Name: "limit", Value: defaultSlots, Usage: fmt.Sprintf("how many objects at most, up to %d; the output says how to go on", maxSlots)},
+			&cli.IntFlag{Name: "tail", Usage: fmt.Sprintf("instead: the last so many objects, up to %d; it lists the keys of all", maxSlots)}),
 		Action: func(c *cli.Context) error {
 			if err := noArgs(c); err != nil {
 				return err
@@ -46,9 +48,19 @@ another fault in what is listed, after having shown all. netsyctl verify looks d
 			if from < 1 || limit < 1 || limit > maxSlots {
 				return wrongUse("--from must be at least 1, --limit from 1 to %d (got %d and %d)", maxSlots, from, limit)
 			}
+			tail := c.Int("tail")
+			if c.IsSet("tail") && (tail < 1 || tail > maxSlots || c.IsSet("from") || c.IsSet("limit")) {
+				return wrongUse("--tail must be from 1 to %d (got %d), and is given without --from and --limit", maxSlots, tail)
+			}
 			st, id, err := openSource(c)
 			if err != nil {
 				return &unjudgedError{err}
+			}
+			if tail > 0 {
+				if from, err = tailFrom(c.Context, st, tail); err != nil {
+					return &unjudgedError{err}
+				}
+				limit = maxSlots // what was written meanwhile is shown too
 			}
 			l, err := readLog(c.Context, st, id, from, limit)
 			if err != nil {
@@ -57,6 +69,23 @@ another fault in what is listed, after having shown all. netsyctl verify looks d
 			return l.show(c)
 		},
 	}
+}
+
+// tailFrom is the revision that the last n chunks begin at.
+func tailFrom(ctx context.Context, st objectstore.Store, n int) (record.Revision, error) {
+	var last []record.Revision
+	err := objectstore.ListAll(ctx, st, objectlog.ChunkPrefix, "", func(o objectstore.Info) error {
+		if rev, err := objectlog.ParseChunkKey(o.Key); err == nil {
+			if last = append(last, rev); len(last) > n {
+				last = last[1:]
+			}
+		}
+		return nil
+	})
+	if err != nil || len(last) == 0 {
+		return 1, err
+	}
+	return last[0], nil
 }
 
 // shownLog is a part of the chain.

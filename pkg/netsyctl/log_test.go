@@ -210,3 +210,24 @@ func TestChainOfFaults(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestLogTail(t *testing.T) {
+	k := keep(t)
+	for n, want := range map[string]string{
+		"1": "chunk 16-17", "3": "chunk 12-12, chunk 13-15, chunk 16-17",
+		"999": "tombstone 1-0, freed 2-7, chunk 8-8, chunk 9-11, chunk 12-12, chunk 13-15, chunk 16-17",
+	} {
+		var l shownLog
+		if err := splitJSON(t, &l, "log", "-o", "json", "--dir", k.dir, "--tail", n); err != nil || kinds(l.Slots) != want || l.Next != 0 {
+			t.Errorf("--tail %s: %v: %s", n, err, kinds(l.Slots))
+		}
+	}
+	for _, bad := range [][]string{{"--tail", "0"}, {"--tail", "1000"}, {"--tail", "1", "--from", "3"}, {"--tail", "1", "--limit", "3"}} {
+		if _, err := split(t, append([]string{"log", "--dir", k.dir}, bad...)...); ExitStatus(err) != exitUnjudged {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+	if out, err := split(t, "log", "--dir", t.TempDir(), "--tail", "5"); err != nil || strings.Contains(out, "chunk") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
