@@ -16,7 +16,8 @@ import (
 
 const containerfile = root + "/deploy/container/Containerfile"
 
-// stages reads the file with BuildKit's own parser, which refuses what it doesn't know.
+// stages reads the file with BuildKit's own parser, which refuses what it doesn't know. Bases are
+// the ones that it has by default.
 func stages(t *testing.T) []instructions.Stage {
 	t.Helper()
 	f, err := os.Open(containerfile)
@@ -27,8 +28,17 @@ func stages(t *testing.T) []instructions.Stage {
 	if len(ast.Warnings) > 0 {
 		t.Errorf("warnings: %+v", ast.Warnings)
 	}
-	stages, _, err := instructions.Parse(ast.AST, nil)
+	stages, defaults, err := instructions.Parse(ast.AST, nil)
 	check(t, err)
+	images := map[string]string{}
+	for _, d := range defaults {
+		for _, a := range d.Args {
+			images[a.Key] = a.ValueString()
+		}
+	}
+	for i := range stages {
+		stages[i].BaseName = os.Expand(stages[i].BaseName, func(name string) string { return images[name] })
+	}
 	return stages
 }
 
