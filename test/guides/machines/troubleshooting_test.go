@@ -141,6 +141,9 @@ func TestCommandsExist(t *testing.T) {
 				var words []string
 				for _, w := range strings.Fields(m[1]) {
 					if !strings.Contains(help(words), "\n     "+w) && !strings.Contains(help(words), "\n   "+w) && !strings.Contains(help(words), " "+w+",") {
+						if strings.Contains(help(words), "COMMANDS:") {
+							t.Errorf("%s: %q: no such command", page, m[0])
+						}
 						break // an argument
 					}
 					words = append(words, w)
