@@ -30,6 +30,8 @@ type cluster struct {
 	ca   *identity.CA
 	all  map[string]*member
 	made int // processes
+
+	pause string // of the compactor between two passes
 }
 
 type member struct {
@@ -42,10 +44,10 @@ type member struct {
 }
 
 // startCluster starts every member and waits until all nodes are voters. settings goes into the
-// cluster file.
-func startCluster(t testing.TB, settings map[string]any) *cluster {
+// cluster file; pause is the compactor's between two passes.
+func startCluster(t testing.TB, pause string, settings map[string]any) *cluster {
 	t.Helper()
-	c := &cluster{t: t, dir: proc.Dir(t, ""), all: map[string]*member{}}
+	c := &cluster{t: t, dir: proc.Dir(t, ""), pause: pause, all: map[string]*member{}}
 	var err error
 	c.ca, err = identity.NewCA(clusterID, 365*24*time.Hour)
 	must(t, err)
@@ -84,7 +86,7 @@ func (c *cluster) add(id string) {
 	kind, _, _ := strings.Cut(id, "-")
 	role := map[string]identity.Role{"node": identity.RolePeer, "elector": identity.RoleElector}[kind]
 	if kind == "compactor" {
-		m.args = []string{"--interval", "1s", "--dir", c.dir}
+		m.args = []string{"--interval", c.pause, "--dir", c.dir}
 	} else {
 		c.issue(id, role, id)
 		env("TLS_CA", c.path("ca.crt"))

@@ -52,7 +52,7 @@ func past(ctx context.Context, r load.Recorded, _ int) {
 // TestLive runs a cluster, has its Primary killed, and asks Prometheus everything that the dashboard
 // and the alerts ask.
 func TestLive(t *testing.T) {
-	c := startCluster(t, map[string]any{
+	c := startCluster(t, "1s", map[string]any{
 		"heartbeat_interval":  "200ms",
 		"elector":             map[string]any{"degradation_count": 2, "primary_prior_timeout": "1500ms"},
 		"compaction_interval": "1s",

@@ -30,12 +30,12 @@ const uplot = "uplot@1.6.32"
 //
 //	go test -run TestPicture . -picture ../../docs/images/dashboard.png
 //
-// It takes 6 minutes and needs chromium and npm; it is skipped by default.
+// It takes 5 minutes and needs chromium and npm; it is skipped by default.
 func TestPicture(t *testing.T) {
 	if *picture == "" {
 		t.Skip("nothing is drawn without -picture")
 	}
-	c := startCluster(t, map[string]any{
+	c := startCluster(t, "20s", map[string]any{
 		"compaction_interval": "30s",
 		"snapshot":            map[string]any{"threshold_records": 2000},
 		"replication":         map[string]any{"chunk_buffer": map[string]any{"threshold_size_mb": 1}},
@@ -45,12 +45,12 @@ func TestPicture(t *testing.T) {
 	c.use(25*time.Millisecond, load.Create, load.CreateAndDelete, load.Increment, load.ReadOne, load.ReadRace, past)
 	c.use(400*time.Millisecond, large)
 	begun := time.Now()
-	proc.Rest(t.Context(), 160*time.Second)
+	proc.Rest(t.Context(), 100*time.Second)
 	killed := c.primary()
 	c.all[killed].Kill()
-	proc.Rest(t.Context(), 30*time.Second)
+	proc.Rest(t.Context(), 25*time.Second)
 	c.start(killed)
-	proc.Rest(t.Context(), 110*time.Second)
+	proc.Rest(t.Context(), 75*time.Second)
 	_, whole, err := readDashboard(dashFile)
 	must(t, err)
 	shown := drawn{begin: begun.Add(20 * time.Second).Truncate(every), end: time.Now().Truncate(every), step: every, p: p}
@@ -87,7 +87,11 @@ func (d *drawn) page(t *testing.T, dashboard []byte) string {
 		targets, _ := p["targets"].([]any)
 		for _, target := range targets {
 			q := target.(map[string]any)
-			lines = append(lines, d.lines(t, q["expr"].(string), q["legendFormat"].(string))...)
+			shown := *d
+			if q["instant"].(bool) {
+				shown.begin = d.end
+			}
+			lines = append(lines, shown.lines(t, q["expr"].(string), q["legendFormat"].(string))...)
 		}
 		p["series"] = lines
 	}

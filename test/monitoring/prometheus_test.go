@@ -43,6 +43,7 @@ func scrapeEvery(t testing.TB, interval time.Duration, c *cluster) *prom {
 	p := &prom{t: t, db: db}
 	p.engine = promql.NewEngine(promql.EngineOpts{
 		MaxSamples: 50e6, Timeout: time.Minute, LookbackDelta: 5 * time.Minute, EnableAtModifier: true, EnableNegativeOffset: true, Parser: promqlParser,
+		NoStepSubqueryIntervalFn: func(int64) int64 { return time.Second.Milliseconds() },
 	})
 	t.Cleanup(func() { must(t, p.engine.Close()) })
 	p.scrape(interval, c)
