@@ -91,10 +91,7 @@ func (l *lifetime) live() {
 	l.begin(gone)
 	l.write(l.primary(l.ctx, l.nodes), 1)
 
-	// The office changes hands, and then there is none.
-	l.stop(electors[0])
-	l.stop(electors[1])
-	l.loss()
+	l.loss(electors)
 	l.elsewhere()
 }
 
@@ -159,16 +156,24 @@ func (l *lifetime) ask() {
 
 // loss kills all nodes, of which one comes back: too few to go on, for what was
 // acknowledged may be on the others.
-func (l *lifetime) loss() {
+func (l *lifetime) loss(electors []*proc.Proc) {
 	id := l.primary(l.ctx, l.nodes)
-	proc.Until(l.t, l.ctx, "receipts may acknowledge", func(context.Context) error {
+	proc.Until(l.t, l.ctx, "all three vote and receipts may acknowledge", func(context.Context) error {
 		l.write(id, 1)
-		var doc struct{ Durability struct{ Mode string } }
-		if b, _ := l.get(keyPrefix + "cluster.json"); json.Unmarshal(b, &doc) != nil || doc.Durability.Mode != "quorum" {
+		var doc struct {
+			Durability struct {
+				Mode   string
+				Voters []any
+			}
+		}
+		if b, _ := l.get(keyPrefix + "cluster.json"); json.Unmarshal(b, &doc) != nil || doc.Durability.Mode != "quorum" || len(doc.Durability.Voters) != 3 {
 			return fmt.Errorf("cluster.json: %s", b)
 		}
 		return nil
 	})
+	for _, e := range electors { // the office changes hands, and then there is none
+		l.stop(e)
+	}
 	l.nodes[id].Kill() // first: it would fall back to object storage when the others are gone
 	delete(l.nodes, id)
 	for _, p := range l.nodes {
