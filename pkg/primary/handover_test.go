@@ -157,6 +157,9 @@ func TestHandOverOfDeposed(t *testing.T) {
 		if err := m.reign.HandOver(t.Context(), ""); !errors.Is(err, ErrBusy) {
 			t.Error(err)
 		}
+		if _, err := create(t.Context(), m.reign, "late", "v"); !errors.Is(err, ErrDraining) {
+			t.Error(err)
+		}
 		m.reign.End(ErrDeposed)
 		close(release)
 		if err := <-done; !errors.Is(err, ErrNotPrimary) || !errors.Is(err, ErrDeposed) {

@@ -244,6 +244,7 @@ func (c *committer) request(q request) {
 		c.leaving = &q
 		return
 	case askHeir:
+		c.hearFollowers() // who has just gone is no heir
 		q.done <- c.noHeir(q.heir)
 		return
 	case withdraw:
