@@ -27,7 +27,11 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(proc.Main(m, "../../cmd/netsy-node", "../../cmd/netsy-elector", "../../cmd/netsy-compactor"))
+	code := proc.Main(m, "../../cmd/netsy-node", "../../cmd/netsy-elector", "../../cmd/netsy-compactor")
+	if err := os.RemoveAll(promtoolDir); err != nil { // "" if it wasn't needed, which is nothing
+		code = 1
+	}
+	os.Exit(code)
 }
 
 func must(t testing.TB, err error) {

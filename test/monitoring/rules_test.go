@@ -15,13 +15,17 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// promtoolDir is removed by TestMain.
+var promtoolDir string
+
 // promtool builds Prometheus' own tool, of the version in go.mod, without the clouds that it could ask
-// for targets, into go's cache, and returns its path.
+// for targets, and returns its path.
 var promtool = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "promtool")
 	if err != nil {
 		return "", err
 	}
+	promtoolDir = dir
 	path := filepath.Join(dir, "promtool")
 	cmd := exec.Command("go", "build", "-tags", "remove_all_sd", "-o", path, "github.com/prometheus/prometheus/cmd/promtool")
 	if out, err := cmd.CombinedOutput(); err != nil {
