@@ -56,8 +56,9 @@ func NewClient(peer pb.PeerClient, log hclog.Logger, metrics *Metrics) *Client {
 	return c
 }
 
-// Close ends the stream and answers every call, and waits until nothing runs any more.
-// Later calls return primary.ErrNotPrimary.
+// Close sends nothing more, hears what the Primary still answers for at most 100 ms,
+// answers every call, and waits until nothing runs any more. Later calls return
+// primary.ErrNotPrimary.
 func (c *Client) Close() {
 	c.cancel()
 	<-c.over
@@ -85,7 +86,7 @@ func (c *Client) session(first *call) error {
 		return err
 	}
 	c.metrics.streams.Inc()
-	err = s.run(first, c.queue)
+	err = s.run(c.ctx, first, c.queue)
 	if c.ctx.Err() == nil {
 		c.log.Info("the stream to the Primary broke; the next call opens a new one", "event", logevent.ForwardBroken, "error", err)
 	}

@@ -42,6 +42,80 @@ func TestClose(t *testing.T) {
 	})
 }
 
+// What the Primary answers soon after Close is known, nothing more is sent, and whom it
+// doesn't answer is in doubt.
+func TestCloseHearsAnswers(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		closeErr error
+		answered bool
+		most     time.Duration
+	}{
+		{name: "in time", answered: true, most: lingerFor},
+		{name: "the stream can't be closed", closeErr: errCut},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScriptedStream(-1)
+				s.closeErr = tt.closeErr
+				c := newClient(&scriptedPeer{streams: []*scriptedStream{s}})
+				errs := make([]chan error, 3)
+				ask := func(i int) {
+					errs[i] = make(chan error, 1)
+					go func() { errs[i] <- asking(t.Context(), c, true, i) }()
+					synctest.Wait()
+				}
+				ask(0)
+				ask(1)
+				begun, closed := time.Now(), make(chan struct{})
+				go func() { c.Close(); close(closed) }()
+				synctest.Wait()
+				ask(2)
+				time.Sleep(lingerFor / 2)
+				s.answer(t, 0)
+				synctest.Wait()
+				<-s.closed
+				<-closed
+				if took := time.Since(begun); took > max(tt.most, lingerFor/2) {
+					t.Errorf("Close took %v", took)
+				}
+				want := []error{nil, primary.ErrUnknownOutcome, primary.ErrNotPrimary}
+				if !tt.answered {
+					want[0] = primary.ErrUnknownOutcome
+				}
+				for i, err := range want {
+					if got := <-errs[i]; !errors.Is(got, err) {
+						t.Errorf("call %d: %v, want %v", i, got, err)
+					}
+				}
+				if n := len(s.requests()); n != 2 {
+					t.Errorf("%d requests were sent", n)
+				}
+			})
+		})
+	}
+}
+
+// With nothing to wait for, Close waits for nothing.
+func TestCloseOfIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScriptedStream(-1)
+		c := newClient(&scriptedPeer{streams: []*scriptedStream{s}})
+		done := make(chan error, 1)
+		go func() { done <- asking(t.Context(), c, true, 0) }()
+		synctest.Wait()
+		s.answer(t, 0)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		begun := time.Now()
+		c.Close()
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("Close took %v", took)
+		}
+	})
+}
+
 // A caller that leaves hears of its own end only. If its request waits, it is never
 // sent; if it was sent, its answer is nobody else's.
 func TestCallerLeaves(t *testing.T) {

@@ -55,10 +55,13 @@ type scriptedStream struct {
 	answers chan *pb.ForwardResponse
 	broken  chan struct{}
 	release chan struct{}
+
+	closed   chan struct{} // when no more will be sent
+	closeErr error
 }
 
 func newScriptedStream(holdAt int) *scriptedStream {
-	return &scriptedStream{holdAt: holdAt, answers: make(chan *pb.ForwardResponse, 100), broken: make(chan struct{}), release: make(chan struct{})}
+	return &scriptedStream{holdAt: holdAt, answers: make(chan *pb.ForwardResponse, 100), broken: make(chan struct{}), release: make(chan struct{}), closed: make(chan struct{})}
 }
 
 var errCut = errors.New("the connection was cut")
@@ -104,6 +107,11 @@ func (s *scriptedStream) Recv() (*pb.ForwardResponse, error) {
 	case <-s.ctx.Done():
 		return nil, s.ctx.Err()
 	}
+}
+
+func (s *scriptedStream) CloseSend() error {
+	close(s.closed)
+	return s.closeErr
 }
 
 func (s *scriptedStream) requests() []*pb.ForwardRequest {

@@ -16,6 +16,11 @@ import (
 // shorter than any client's patience, so that callers can go to another Primary.
 const openTimeout = 3 * time.Second
 
+// lingerFor is how long an ended client still hears answers: a Primary that hands over has
+// answered everything by then, and what it answers is then known rather than in doubt. It
+// holds up following the next Primary, so it is short.
+const lingerFor = 100 * time.Millisecond
+
 type stream = grpc.BidiStreamingClient[pb.ForwardRequest, pb.ForwardResponse]
 
 // session is one stream, from its opening until it breaks. One goroutine sends and one
@@ -37,9 +42,12 @@ var (
 )
 
 // open opens a stream and waits until the Primary has taken it: what breaks before
-// that is certain not to have carried anything.
+// that is certain not to have carried anything. Once it is open, ctx has no power over it.
 func open(ctx context.Context, peer pb.PeerClient) (*session, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
+	closing := ctx
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(closing))
+	hold := context.AfterFunc(closing, func() { cancel(errClosed) })
+	defer hold()
 	t := time.AfterFunc(openTimeout, func() { cancel(errNotInTime) })
 	defer t.Stop()
 	s, err := peer.Forward(ctx)
@@ -72,17 +80,21 @@ func taken(s stream) error {
 	return errNotOpened
 }
 
-// run sends first and then what is in queue, until the stream breaks; it says why.
-// Everything handed to the stream has then been answered, one way or the other.
-func (s *session) run(first *call, queue <-chan *call) error {
+// run sends first and then what is in queue, until the stream breaks or ctx ends; it says
+// why. When ctx ends, it still hears answers, but not for long. Everything handed to the
+// stream has then been answered, one way or the other.
+func (s *session) run(ctx context.Context, first *call, queue <-chan *call) error {
 	broken := make(chan struct{})
 	var received error
 	go func() { // ends with the stream, and is waited for below
 		defer close(broken)
 		received = s.receive()
 	}()
-	err := s.send(first, queue, broken)
-	s.cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(lingerFor, s.cancel) })() // whatever hangs
+	err := s.send(ctx, first, queue, broken)
+	if !errors.Is(err, errClosed) || !s.awaits() || s.stream.CloseSend() != nil {
+		s.cancel()
+	}
 	<-broken
 	if err == nil || errors.Is(received, errUnasked) {
 		err = received
@@ -93,8 +105,9 @@ func (s *session) run(first *call, queue <-chan *call) error {
 	return err
 }
 
-// send returns nil when broken is closed, and otherwise why sending failed.
-func (s *session) send(k *call, queue <-chan *call, broken <-chan struct{}) error {
+// send returns nil when broken is closed, errClosed when ctx ends, and otherwise why
+// sending failed.
+func (s *session) send(ctx context.Context, k *call, queue <-chan *call, broken <-chan struct{}) error {
 	for {
 		if err := s.hand(k); err != nil {
 			return err
@@ -102,12 +115,17 @@ func (s *session) send(k *call, queue <-chan *call, broken <-chan struct{}) erro
 		select {
 		case <-broken:
 			return nil
+		case <-ctx.Done():
+			return errClosed
 		case k = <-queue:
 		}
 		select { // what comes after the end was never sent, and is spared the doubt
 		case <-broken:
 			k.fail(false, errNoResponse)
 			return nil
+		case <-ctx.Done():
+			k.fail(false, errClosed)
+			return errClosed
 		default:
 		}
 	}
@@ -142,6 +160,13 @@ func (s *session) receive() error {
 		}
 		k.answer(resp)
 	}
+}
+
+// awaits says whether anything handed to the stream has no answer yet.
+func (s *session) awaits() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.waiting) > 0
 }
 
 func (s *session) take(id uint64) *call {
