@@ -1,10 +1,12 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/elector"
+	"github.com/netsy-io/netsy/pkg/origin"
 )
 
 // ElectorCode says in one stable word how an elector is; docs/operations.md lists them.
@@ -15,9 +17,10 @@ const (
 	ElectorStandingBy    ElectorCode = "standing_by"    // ready: another is in office, or about to be
 	ElectorOriginRefused ElectorCode = "origin_refused" // the cluster can't begin because of what is in the bucket
 	ElectorStorageAway   ElectorCode = "storage_away"   // object storage doesn't answer
+	ElectorHeldUp        ElectorCode = "held_up"        // somebody has to see to it: a damaged document, a missing permission
 )
 
-var electorCodes = []ElectorCode{ElectorInOffice, ElectorStandingBy, ElectorOriginRefused, ElectorStorageAway}
+var electorCodes = []ElectorCode{ElectorInOffice, ElectorStandingBy, ElectorOriginRefused, ElectorStorageAway, ElectorHeldUp}
 
 // electorReadiness is what /readyz says of an elector.
 type electorReadiness struct {
@@ -45,8 +48,10 @@ func judgeElector(inOffice bool, held error, awaySince time.Time, away error, no
 	switch {
 	case away != nil && now.Sub(awaySince) >= storagePatience:
 		r.Code, r.Reason = ElectorStorageAway, fmt.Sprintf("object storage hasn't answered for %v: %v", now.Sub(awaySince).Truncate(time.Second), away)
-	case held != nil:
+	case errors.As(held, new(*origin.Error)):
 		r.Code, r.Reason = ElectorOriginRefused, held.Error()
+	case held != nil:
+		r.Code, r.Reason = ElectorHeldUp, held.Error()
 	case inOffice:
 		r.OK, r.Code = true, ElectorInOffice
 	default:

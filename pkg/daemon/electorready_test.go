@@ -5,11 +5,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/netsy-io/netsy/pkg/origin"
 )
 
 func TestElectorJudged(t *testing.T) {
 	now := time.Now()
-	held, away := errors.New("origin: refused"), errors.New("get: unavailable")
+	held, denied, away := &origin.Error{Kind: origin.ErrBootstrapLate, Key: "bootstrap.netsy", Err: errors.New("refused")}, errors.New("no permission"), errors.New("get: unavailable")
 	for _, c := range []struct {
 		inOffice bool
 		held     error
@@ -21,7 +23,9 @@ func TestElectorJudged(t *testing.T) {
 	}{
 		{true, nil, nil, 0, ElectorInOffice, true, ""},
 		{false, nil, nil, 0, ElectorStandingBy, true, ""},
-		{false, held, nil, 0, ElectorOriginRefused, false, "origin: refused"},
+		{false, held, nil, 0, ElectorOriginRefused, false, "bootstrap.netsy"},
+		{false, denied, nil, 0, ElectorHeldUp, false, "no permission"},
+		{false, denied, away, time.Minute, ElectorStorageAway, false, "1m0s"},
 		{true, nil, away, storagePatience - 1, ElectorInOffice, true, ""},
 		{true, nil, away, storagePatience, ElectorStorageAway, false, "5s: get: unavailable"},
 		{false, held, away, time.Minute, ElectorStorageAway, false, "1m0s"},

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/netsy-io/netsy/pkg/config"
+	"github.com/netsy-io/netsy/pkg/elector"
 	"github.com/netsy-io/netsy/pkg/etcdapi"
 	"github.com/netsy-io/netsy/pkg/identity"
 	"github.com/netsy-io/netsy/pkg/node"
@@ -46,27 +47,30 @@ func RunNode(ctx context.Context, p *config.Process, withElector bool, log hclog
 		return errors.Join(err, closeAll(health))
 	}
 	g, ctx := errgroup.WithContext(ctx)
+	var e *elector.Elector      // nil: none here
+	var electorState func() any // nil: none here
+	if withElector {
+		// The data directory is locked, so no other process lives under this name:
+		// after a crash the office needn't be waited for.
+		if e, err = d.newElector("node-"+p.NodeID+"/"+n.Incarnation(), true); err != nil {
+			g.Go(func() error { return err }) // which ends the node in order
+		} else {
+			electorState = func() any { return d.electorReadiness(e) }
+		}
+	}
 	// The elector goes last: the node takes leave of it, and it finds the next Primary.
 	electing, endElecting := context.WithCancel(context.WithoutCancel(ctx))
 	defer endElecting()
 	g.Go(func() error {
 		defer endElecting()
-		return n.Run(ctx)
-	})
-	var electorState func() any // nil: no elector here
-	if withElector {
-		// The data directory is locked, so no other process lives under this name:
-		// after a crash the office needn't be waited for.
-		e, err := d.newElector("node-"+p.NodeID+"/"+n.Incarnation(), true)
-		if err == nil {
-			electorState = func() any { return d.electorReadiness(e) }
+		err := n.Run(ctx)
+		if e != nil && err == nil {
+			e.SeeOut(electing, p.NodeID)
 		}
-		g.Go(func() error {
-			if err != nil {
-				return err
-			}
-			return d.serveElector(electing, e)
-		})
+		return err
+	})
+	if e != nil {
+		g.Go(func() error { return d.serveElector(electing, e) })
 	}
 	pages, closePage := d.withStatusPage(n.HealthHandler(electorState), config.NodeProgram, n.ClusterState, nil)
 	defer closePage()

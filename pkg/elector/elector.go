@@ -34,7 +34,8 @@ type Elector struct {
 	origin *origin.Settler        // of whoever leads
 	asker  *asker                 // used by the lock alone; nil: no elector is asked
 	office atomic.Pointer[office] // nil: not in office
-	held   atomic.Pointer[error]  // why the cluster can't begin; nil: it can, or it isn't this one's to say
+	held   atomic.Pointer[error]  // see Held; nil: nothing
+	served atomic.Bool            // was in office
 }
 
 // New makes an Elector; Run does the work.
@@ -72,43 +73,34 @@ func (e *Elector) Register(s grpc.ServiceRegistrar) {
 // InOffice reports whether this elector is the one in office.
 func (e *Elector) InOffice() bool { return e.office.Load() != nil && e.lock.MayAct() }
 
-// Held says why the cluster can't begin until somebody changes the bucket; nil if it can,
-// or if it isn't this elector's to find out.
-func (e *Elector) Held() error {
-	if p := e.held.Load(); p != nil {
-		return *p
-	}
-	return nil
-}
-
-// hold notes why the cluster can't begin; nil: it can.
-func (e *Elector) hold(err error) {
-	if err == nil {
-		e.held.Store(nil)
-		e.opt.Metrics.refused.Set(0)
-		return
-	}
-	e.held.Store(&err)
-	e.opt.Metrics.refused.Set(1)
-}
-
 // Run competes for office and elects until ctx ends, and then returns nil, with the
-// lock released and everything stopped. It returns an error only for what time
-// can't mend: a damaged document, another cluster's bucket, missing permissions.
+// lock released and everything stopped. It returns an error only at its start, and only for
+// what time can't mend: a damaged document, another cluster's bucket, missing permissions.
+// Later the same makes it wait until somebody has seen to it: a node that it shares its
+// process with may be at work.
 func (e *Elector) Run(ctx context.Context) (err error) {
 	if e.asker != nil {
 		defer func() { err = errors.Join(err, e.asker.close()) }()
 	}
-	for {
-		err := e.lock.Run(ctx, e.lead)
-		if ctx.Err() != nil {
+	for trouble := ""; ; {
+		wait := e.opt.RetryEvery
+		err := e.compete(ctx)
+		switch {
+		case ctx.Err() != nil:
 			return nil
-		}
-		if !errors.Is(err, errSuperseded) {
+		case errors.Is(err, errSuperseded):
+			e.opt.Logger.Warn("left office", "event", logevent.ElectorLeftOffice, "reason", err)
+		case !e.established():
 			return fmt.Errorf("elector: %w", err)
+		default:
+			e.hold(err)
+			wait = refusedPause
+			if s := err.Error(); s != trouble {
+				trouble = s
+				e.opt.Logger.Error("elector is held up, looking again until somebody has seen to it", "event", logevent.ElectorHeldUp, "error", err)
+			}
 		}
-		e.opt.Logger.Warn("left office", "event", logevent.ElectorLeftOffice, "reason", err)
-		if pause(ctx, e.opt.RetryEvery) != nil {
+		if pause(ctx, wait) != nil {
 			return nil
 		}
 	}
@@ -121,6 +113,7 @@ func (e *Elector) lead(ctx context.Context) error {
 		return err
 	}
 	o := newOffice(e, c, time.Now())
+	e.served.Store(true)
 	e.office.Store(o)
 	e.opt.Metrics.enter(c.Epoch)
 	e.opt.Logger.Info("took office", "event", logevent.ElectorTookOffice, "office", c.Office, "epoch", c.Epoch, "primary", c.Primary)
@@ -177,10 +170,6 @@ func (e *Elector) takeOffice(ctx context.Context) (registry.Cluster, error) {
 		}
 	}
 }
-
-// refusedPause is between two looks at a bucket that somebody has to change: a person
-// doesn't notice it, and with six requests a look it costs 72 a minute, none of them large.
-const refusedPause = 5 * time.Second
 
 // reportLate reports a bootstrap.netsy that is not used, once.
 func (e *Elector) reportLate(ctx context.Context, c *registry.Cluster) error {
