@@ -59,7 +59,7 @@ var settings = []setting{
 	{flag: "advertise-election", env: "NETSY_ADVERTISE_ELECTION", defText: "host name and the port of NETSY_BIND_ELECTION", programs: overTLS, at: func(p *Process) *string { return &p.AdvertiseElection },
 		doc: "host:port at which others reach NETSY_BIND_ELECTION."},
 	{flag: "bind-health", env: "NETSY_BIND_HEALTH", def: ":8080", programs: allPrograms, at: func(p *Process) *string { return &p.BindHealth },
-		doc: "Plain HTTP for /healthz, /readyz and /metrics, and the status page at /status."},
+		doc: "Plain HTTP for /healthz, /readyz and /metrics, and on nodes and electors the status page at /status."},
 	{flag: "status-page", env: "NETSY_STATUS_PAGE", def: "true", programs: overTLS, at: func(p *Process) *string { return &p.StatusPage },
 		doc: "true or false: whether there is a status page, for everybody who reaches NETSY_BIND_HEALTH."},
 	{flag: "tls-ca", env: "NETSY_TLS_CA", required: overTLS, programs: overTLS, at: func(p *Process) *string { return &p.TLS.CA },

@@ -80,7 +80,7 @@ func TestDocs(t *testing.T) {
 	}
 	doc, err := os.ReadFile(page)
 	must(t, err)
-	const begin, end = "<!-- table: go test ./test/iam -run TestDocs -update -->\n\n", "<!-- end of table -->"
+	const begin, end = "<!-- table: cd test/iam && go test -run TestDocs . -update -->\n\n", "<!-- end of table -->"
 	before, rest, ok1 := strings.Cut(string(doc), begin)
 	_, after, ok2 := strings.Cut(rest, end)
 	if !ok1 || !ok2 {
