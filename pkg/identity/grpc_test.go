@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -428,5 +430,37 @@ func TestRefusalsAreLoggedSparingly(t *testing.T) {
 	}
 	if n := valueOf(r.metrics.refusals.WithLabelValues("server", "wrong_role")); n != 1000 {
 		t.Errorf("counted %v of 1000", n)
+	}
+}
+
+// Who connects and goes away was refused nothing; who talks nonsense was.
+func TestGoneIsNotRefused(t *testing.T) {
+	ca := newTestCA(t, testCluster)
+	srv := serve(t, sourceOf(t, ca, ca.mustIssue(t, RolePeer, "node-1")), PeerPort, Policy{checkMethod: {RolePeer}})
+	say := func(b string) {
+		c, err := net.Dial("tcp", srv.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write([]byte(b)); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	}
+	for _, start := range []string{"", "\x16", "\x16\x03\x01\x02\x00\x01"} { // of a ClientHello
+		say(start)
+	}
+	say("GET / HTTP/1.1\r\n\r\n")
+	srv.stop() // the handlers' reports of handshakes are done once it returns
+	if n := valueOf(srv.metrics.refusals.WithLabelValues("server", "handshake")); n > 1 {
+		t.Errorf("counted %v refusals, want at most that of the nonsense", n)
+	}
+	if out := srv.log.String(); strings.Contains(out, "EOF") && !strings.Contains(out, "[DEBUG]") {
+		t.Errorf("log:\n%s", out)
+	}
+	for _, err := range []error{ErrWrongRole, errNotVerified, tls.RecordHeaderError{Msg: "no TLS"}, errors.New("remote error: tls: bad certificate")} {
+		if wentAway(fmt.Errorf("handshake: %w", err)) {
+			t.Errorf("%v is taken for somebody who went away", err)
+		}
 	}
 }

@@ -2,7 +2,11 @@ package identity
 
 import (
 	"errors"
+	"io"
+	"net"
+	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -36,7 +40,13 @@ func newRefusals(log hclog.Logger, m *Metrics) *refusals {
 	return &refusals{log: log, metrics: m, limit: rate.NewLimiter(rate.Every(logEvery), logBurst)}
 }
 
+// report counts and logs a refusal. Who only went away was refused nothing: clients that
+// dial several nodes drop what they don't need, and load balancers look whether a port is open.
 func (r *refusals) report(side string, err error, fields ...any) {
+	if wentAway(err) {
+		r.log.Debug("the other end went away during the handshake", append(fields, "error", err)...)
+		return
+	}
 	r.metrics.refusals.WithLabelValues(side, reasonOf(err)).Inc()
 	if !r.limit.Allow() {
 		r.skipped.Add(1)
@@ -47,6 +57,17 @@ func (r *refusals) report(side string, err error, fields ...any) {
 		fields = append(fields, "not_logged_before", n)
 	}
 	r.log.Warn("refused for who the other end is", append([]any{"event", logevent.IdentityRefused}, fields...)...)
+}
+
+// wentAway: the connection ended, or nothing came. A refusal by the other end is an alert,
+// which is another error.
+func wentAway(err error) bool {
+	for _, gone := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, os.ErrDeadlineExceeded, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, gone) {
+			return true
+		}
+	}
+	return false
 }
 
 // reasonOf gives the metric's label: one of a handful.
