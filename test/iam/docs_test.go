@@ -90,7 +90,7 @@ func TestDocs(t *testing.T) {
 	if *update {
 		must(t, os.WriteFile(page, []byte(want), 0o644))
 	} else if want != string(doc) {
-		t.Errorf("%s isn't what the policies say: go test ./test/iam -run TestDocs -update", page)
+		t.Errorf("%s isn't what the policies say: cd test/iam && go test -run TestDocs . -update", page)
 	}
 }
 
