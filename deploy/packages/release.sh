@@ -16,9 +16,10 @@ deploy/packages/build.sh "$out"
 name=netsy-${VERSION#v}-linux-$ARCH
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-mkdir -p "$tree/$name/docs"
+mkdir -p "$tree/$name/docs/guides"
 cp "$out/linux-$ARCH"/{netsy-node,netsy-elector,netsy-compactor,netsyctl} LICENSE README.md "$tree/$name/"
-cp docs/{vms,operations,configuration,netsyctl,migration}.md docs/cluster.example.jsonc "$tree/$name/docs/"
+cp docs/*.md docs/cluster.example.jsonc "$tree/$name/docs/"
+cp docs/guides/*.md "$tree/$name/docs/guides/"
 cp -r systemd "$tree/$name/"
 chmod -R u=rwX,go=rX "$tree/$name"
 tar -C "$tree" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --format=gnu -c "$name" | gzip -n -6 >"$out/$name.tar.gz"

@@ -4,6 +4,7 @@ package packaging
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,9 +35,22 @@ var want = map[string]struct {
 	"/etc/netsy/elector.env":                          {0o600, true, "systemd/elector.env"},
 	"/etc/netsy/compactor.env":                        {0o600, true, "systemd/compactor.env"},
 	"/usr/share/doc/netsy/copyright":                  {0o644, false, "LICENSE"},
-	"/usr/share/doc/netsy/vms.md":                     {0o644, false, "docs/vms.md"},
-	"/usr/share/doc/netsy/operations.md":              {0o644, false, "docs/operations.md"},
-	"/usr/share/doc/netsy/configuration.md":           {0o644, false, "docs/configuration.md"},
+}
+
+// All pages of docs are in the packages.
+func init() {
+	for _, dir := range []string{"", "guides/"} {
+		pages, err := filepath.Glob("../../docs/" + dir + "*.md")
+		if err != nil || len(pages) < 5 {
+			panic(fmt.Sprintf("docs/%s has %d pages: %v", dir, len(pages), err))
+		}
+		for _, p := range pages {
+			name := dir + filepath.Base(p)
+			f := want["/usr/bin/netsyctl"]
+			f.mode, f.source = 0o644, "docs/"+name
+			want["/usr/share/doc/netsy/"+name] = f
+		}
+	}
 }
 
 func packages(t *testing.T) map[string]*pack {

@@ -73,7 +73,7 @@ func TestArchive(t *testing.T) {
 			t.Errorf("%s isn't the one of the packages", p)
 		}
 	}
-	for _, f := range []string{"LICENSE", "systemd/netsy-node.service", "docs/vms.md", "docs/cluster.example.jsonc"} {
+	for _, f := range []string{"LICENSE", "systemd/netsy-node.service", "docs/vms.md", "docs/guides/troubleshooting.md", "docs/cluster.example.jsonc"} {
 		if _, err := os.Stat(filepath.Join(dir, top, f)); err != nil {
 			t.Error(err)
 		}
