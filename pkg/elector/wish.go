@@ -24,16 +24,16 @@ const wishedElections = 3
 // of epoch next: the newest one, unless one of them has begun a later reign.
 func WishFor(states []*peerpb.NodeState, next record.Epoch) Wish {
 	var w Wish
-	var served record.Epoch
+	var reigned record.Epoch // the last epoch in which somebody is known to have begun, by word or by record
 	for _, s := range states {
-		served = max(served, record.Epoch(s.GetServedEpoch()))
+		reigned = max(reigned, record.Epoch(s.GetServedEpoch()), record.Epoch(s.GetTail().GetEpoch()))
 		r := s.GetResigned()
 		e := record.Epoch(r.GetEpoch())
 		if e > w.Epoch && next > e && next <= e+wishedElections {
 			w = Wish{Epoch: e, Resigned: s.NodeId, Successor: r.Successor}
 		}
 	}
-	if served > w.Epoch {
+	if reigned > w.Epoch {
 		return Wish{}
 	}
 	return w

@@ -33,7 +33,8 @@ func TestWishForExhaustively(t *testing.T) {
 					want = Wish{}
 				}
 				reign := &peerpb.NodeState{NodeId: "n3", ServedEpoch: served}
-				for _, states := range [][]*peerpb.NodeState{{nil, said("n1", a), said("n2", b), reign}, {reign, said("n2", b), nil, said("n1", a)}} {
+				heard := &peerpb.NodeState{NodeId: "n4", Tail: &peerpb.Pos{Epoch: served}} // followed it, and it is gone
+				for _, states := range [][]*peerpb.NodeState{{nil, said("n1", a), said("n2", b), reign}, {heard, said("n2", b), nil, said("n1", a)}} {
 					if got := WishFor(states, record.Epoch(next)); got != want && a != b {
 						t.Errorf("resigned %d and %d, reigned in %d, election of %d: %+v, want %+v", a, b, served, next, got, want)
 					}
