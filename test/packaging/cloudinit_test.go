@@ -193,7 +193,7 @@ func TestFirstBoot(t *testing.T) {
 		if i, err := os.Stat(tls + "/node.key"); err != nil || i.Mode().Perm() != 0o640 {
 			t.Errorf("%s: the key: %v (%v)", name, i.Mode(), err)
 		}
-		if calls := notesIn(t, notes); !slices.Contains(calls, "systemctl enable --now netsy-node.service netsy-compactor.timer netsy-certificate.timer") {
+		if calls := notesIn(t, notes); !slices.Contains(calls, "systemctl enable --now --no-block netsy-node.service netsy-compactor.timer netsy-certificate.timer") {
 			t.Errorf("%s: nothing is started: %q", name, calls)
 		}
 		write(t, dir+"/cluster.jsonc", c.file(t, "/etc/netsy/cluster.jsonc"), 0o644)
