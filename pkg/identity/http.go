@@ -199,16 +199,17 @@ type sharedCredentials struct {
 // that gRPC provides for: by ErrConnDispatched.
 func (c *sharedCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	conn := tls.Server(raw, c.tls)
-	err := conn.Handshake()
-	state := conn.ConnectionState()
-	if err == nil && state.NegotiatedProtocol != "h2" {
-		if err = c.http.give(conn, state); err == nil {
-			return nil, nil, credentials.ErrConnDispatched
-		}
-	}
-	if err != nil {
+	if err := conn.Handshake(); err != nil {
 		c.refused.report("server", err, "peer", raw.RemoteAddr().String())
 		return nil, nil, err // gRPC closes it
+	}
+	state := conn.ConnectionState()
+	if state.NegotiatedProtocol != "h2" {
+		if err := c.http.give(conn, state); err != nil { // not for who the other end is: no refusal
+			c.refused.log.Debug("a connection for HTTP isn't taken", "peer", raw.RemoteAddr().String(), "error", err)
+			return nil, nil, err
+		}
+		return nil, nil, credentials.ErrConnDispatched
 	}
 	info := credentials.TLSInfo{State: state, CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}}
 	return conn, info, nil

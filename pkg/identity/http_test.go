@@ -7,10 +7,13 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/go-hclog"
 )
 
 func newHTTP(t *testing.T) *HTTP {
@@ -62,6 +65,54 @@ func TestHTTPConnectionsEnd(t *testing.T) {
 			t.Errorf("%d places are still taken", n)
 		}
 	})
+}
+
+// TestHTTPFullIsNoRefusal: that there is no room says nothing of who came.
+func TestHTTPFullIsNoRefusal(t *testing.T) {
+	ca, log, m := newTestCA(t, testCluster), &strings.Builder{}, NewMetrics(nil)
+	src := sourceOf(t, ca, ca.mustIssue(t, RolePeer, "node-1"))
+	src.log, src.metrics = hclog.New(&hclog.LoggerOptions{Output: log}), m
+	_, h, err := src.SharedPort(ClientPort, Policy{"/http/*": {RolePeer}}, nil, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	creds := &sharedCredentials{tls: src.serverTLS(ClientPort, []string{"http/1.1"}), http: h, refused: newRefusals(src.log, m)}
+	pair := ca.mustIssue(t, RolePeer, "node-2")
+	caller, err := tls.X509KeyPair(pair.CertPEM, pair.KeyPEM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handshake := func() error {
+		ours, theirs := net.Pipe()
+		defer ours.Close()
+		defer theirs.Close()
+		client := tls.Client(ours, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}, Certificates: []tls.Certificate{caller}})
+		done := make(chan struct{})
+		go func() { // ends with the pipe
+			defer close(done)
+			_ = client.Handshake()
+			_, _ = client.Read(make([]byte, 1))
+		}()
+		_, _, err := creds.ServerHandshake(theirs)
+		ours.Close()
+		<-done
+		return err
+	}
+	for range httpConnections {
+		h.slots <- struct{}{}
+	}
+	if err := handshake(); !errors.Is(err, errHTTPFull) {
+		t.Errorf("without room: %v", err)
+	}
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := handshake(); !errors.Is(err, errHTTPStopped) {
+		t.Errorf("after the stop: %v", err)
+	}
+	if n := valueOf(m.refusals.WithLabelValues("server", "handshake")); n != 0 || log.Len() > 0 {
+		t.Errorf("%v refusals are counted, and logged: %s", n, log)
+	}
 }
 
 // TestHTTPStops: Serve returns when the last request is done, and nothing is left.
