@@ -23,11 +23,16 @@ var (
 	ErrNotFlushed = errors.New("primary: object storage did not take everything in time")
 )
 
+// ErrMayEnd: the reign was to be handed over, and whether it goes on is not known: it may
+// end, now or later.
+var ErrMayEnd = errors.New("primary: handing over, with unknown outcome")
+
 // HandOver is Drain for a Primary that stays: it keeps its place among the voters, and
 // ends the reign only once the node named heir, or if heir is empty any that could take
 // over, holds everything durably, so that it can be chosen rather than this one. If that
 // can't be, or not before ctx ends, the reign goes on and takes writes again: those that
-// came meanwhile were refused with ErrDraining.
+// came meanwhile were refused with ErrDraining. Any error but ErrNotPrimary and ErrMayEnd
+// says so.
 func (r *Reign) HandOver(ctx context.Context, heir string) error {
 	select {
 	case r.handing <- struct{}{}:
@@ -38,7 +43,7 @@ func (r *Reign) HandOver(ctx context.Context, heir string) error {
 	if over, err := r.request(ctx, request{kind: askHeir, heir: heir}); over {
 		return ErrNotPrimary
 	} else if err != nil {
-		return err
+		return fmt.Errorf("primary: looking for who could take over: %w", err)
 	}
 	r.draining.Store(true)
 	err := r.answerAll(ctx)
@@ -49,7 +54,7 @@ func (r *Reign) HandOver(ctx context.Context, heir string) error {
 		r.Stop(ErrStopped)
 		return r.handedOver()
 	}
-	return r.reignOn(err)
+	return r.reignOn(heir, err)
 }
 
 // handedOver: the reign is over, which is a hand-over only if nothing else ended it.
@@ -63,20 +68,21 @@ func (r *Reign) handedOver() error {
 // withdrawTimeout bounds a question to the committer, which never waits for anything.
 const withdrawTimeout = 10 * time.Second
 
-// reignOn takes the hand-over back, which failed for cause, unless it has succeeded by now.
-func (r *Reign) reignOn(cause error) error {
+// reignOn takes the hand-over to heir back, which failed for cause, unless it has succeeded
+// by now.
+func (r *Reign) reignOn(heir string, cause error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), withdrawTimeout)
 	defer cancel()
-	over, why := r.request(ctx, request{kind: withdraw})
+	over, why := r.request(ctx, request{kind: withdraw, heir: heir})
 	if over {
 		<-r.over
 		return r.handedOver()
 	}
 	r.draining.Store(false)
-	if why != nil {
-		return fmt.Errorf("%w (%w)", why, cause)
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", ErrMayEnd, cause)
 	}
-	return fmt.Errorf("primary: handing over: %w", cause)
+	return fmt.Errorf("%w (%w)", why, cause)
 }
 
 // handing is the part of the committer that hands over.
@@ -122,14 +128,14 @@ func (c *committer) inherited(named string) bool {
 	return false
 }
 
-// withdrawHandOver forgets that this reign was to end, and says what it had waited for.
-func (c *committer) withdrawHandOver() error {
-	q := c.leaving
-	if q == nil || q.kind != handOver {
-		return nil
+// withdrawHandOver forgets that this reign was to end, if it was told so far, and says what
+// a hand-over to the one named waited for.
+func (c *committer) withdrawHandOver(named string) error {
+	if q := c.leaving; q != nil && q.kind == handOver {
+		c.leaving = nil
+		c.stay()
 	}
-	c.leaving = nil
-	if !c.inherited(q.heir) {
+	if flushed := len(c.inFlight)+len(c.unlogged) == 0 && !c.logging; flushed && !c.inherited(named) {
 		return ErrHeirBehind
 	}
 	return fmt.Errorf("%w: it is at revision %d of %d", ErrNotFlushed, c.ledger.logged, c.ledger.assigned)

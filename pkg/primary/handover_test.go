@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/objectstore/fault"
 	"github.com/netsy-io/netsy/pkg/registry"
 )
@@ -117,8 +118,8 @@ func TestHandOverRefused(t *testing.T) {
 			t.Error(err)
 		}
 		m.mustCreate("k", "v")
+		c.gone() // before b: were it the last one left, it would become a voter
 		b.gone()
-		c.gone()
 		if err := handOverWithin(t, m, "", time.Second); !errors.Is(err, ErrNoHeir) {
 			t.Error(err)
 		}
@@ -141,6 +142,99 @@ func TestHandOverWithStorageAway(t *testing.T) {
 		m.net.Heal()
 		w.awaitMode(registry.ModeQuorum)
 		m.mustCreate("k2", "v")
+	})
+}
+
+// A write that waits for object storage keeps the hand-over from beginning: that is said,
+// too, and the reign goes on.
+func TestHandOverBehindAWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		m := w.machine("p")
+		m.mustStart()
+		m.follow(ref(1))
+		synctest.Wait()
+		m.net.Inject(chunkPuts)
+		wrote := make(chan error, 1)
+		go func() { _, err := create(t.Context(), m.reign, "k", "v"); wrote <- err }()
+		synctest.Wait()
+		err := handOverWithin(t, m, "", time.Second)
+		if !errors.Is(err, ErrNotFlushed) || !errors.Is(err, context.DeadlineExceeded) || m.reign.Err() != nil {
+			t.Fatal(err, m.reign.Err())
+		}
+		m.net.Heal()
+		if err := <-wrote; err != nil {
+			t.Error(err)
+		}
+		m.mustCreate("k2", "v")
+	})
+}
+
+// A cluster.json that can't be written ends the attempt as well.
+func TestHandOverWithoutClusterJSON(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, m, _, _ := inQuorum(t)
+		m.mustCreate("k", "v")
+		w.set(func() { w.onSwap = func(registry.Durability) error { return objectstore.ErrUnavailable } })
+		if err := handOverWithin(t, m, "", time.Second); !errors.Is(err, ErrNotFlushed) {
+			t.Fatal(err)
+		}
+		w.set(func() { w.onSwap = nil })
+		m.mustCreate("k2", "v")
+	})
+}
+
+// A reign that nobody can confirm hands over what is all in the object log; one that is
+// denied has nothing to hand over.
+func TestHandOverUnconfirmed(t *testing.T) {
+	for denial, want := range map[error]error{objectstore.ErrUnavailable: nil, ErrDeposed: ErrNotPrimary} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			m := w.machine("p")
+			m.mustStart()
+			m.follow(ref(1))
+			m.mustCreate("k", "v")
+			synctest.Wait()
+			m.deny(denial)
+			if err := handOverWithin(t, m, "", time.Second); !errors.Is(err, want) || m.reign.Err() == nil {
+				t.Errorf("%v: %v; %v", denial, err, m.reign.Err())
+			}
+		})
+	}
+}
+
+// A hand-over taken back leaves the reign as it was: receipts acknowledge, and one batch
+// follows another without the log, even if object storage stays away.
+func TestReceiptsGoOnAfterHandOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, m, a, b := inQuorum(t)
+		rev := m.mustCreate("k", "v")
+		m.net.Inject(chunkPuts)
+		if err := handOverWithin(t, m, "", time.Second); !errors.Is(err, ErrNotFlushed) {
+			t.Fatal(err)
+		}
+		a.mute(true)
+		b.mute(true)
+		done := make(chan error, 3)
+		for _, k := range []string{"k1", "k2", "k3"} {
+			go func() { _, err := create(t.Context(), m.reign, k, "v"); done <- err }()
+			synctest.Wait()
+		}
+		if a.got != rev+3 {
+			t.Errorf("revision %d was sent, not %d: one write waits for another", a.got, rev+3)
+		}
+		a.mute(false)
+		b.mute(false)
+		for range 3 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		m.net.Heal()
+		// What else asks for the way back is heard again.
+		a.gone()
+		b.gone()
+		w.awaitMode(registry.ModeObjectStorage)
 	})
 }
 

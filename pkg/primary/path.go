@@ -20,7 +20,8 @@ import (
 //	      |  begins: receipts count no more         v  voters to change, leaving
 //	      +-------------------------------------  falling back
 //
-// While falling back everything goes to the object log, and receipts still count.
+// While falling back everything goes to the object log, and receipts still count: a Primary
+// that was to hand over and stays takes it back.
 type durability struct {
 	recorded  registry.Durability // last known to be in cluster.json
 	known     bool                // recorded is there; false after an unknown outcome
@@ -46,7 +47,7 @@ func newDurability(d registry.Durability) durability {
 type request struct {
 	kind   requestKind
 	remove registry.NodeRef // of removeVoter
-	heir   string           // of askHeir and handOver: node id; empty: any
+	heir   string           // of askHeir, handOver and withdraw: node id; empty: any
 	done   chan error       // of capacity 1; buffered by whoever makes it
 }
 
@@ -57,7 +58,7 @@ const (
 	removeVoter                    // answered once cluster.json says so
 	askHeir                        // could somebody take over now?
 	handOver                       // leave, but as a voter, and only once an heir holds everything
-	withdraw                       // forget handOver; answered with what it waited for, nil if it wasn't asked for
+	withdraw                       // forget handOver, if it was asked for; answered with what it waited for, never nil
 )
 
 // settle is how long a new set of voters must have been the same before it is
@@ -189,6 +190,16 @@ func (c *committer) fallBack(w fallbackReason) {
 		"unlogged_bytes", c.unloggedB, "in_flight", len(c.inFlight))
 }
 
+// stay takes the fall-back back, if it has only begun: cluster.json's rule stands, and
+// receipts have counted all along, see swap. decide falls back again if there is another
+// reason to.
+func (c *committer) stay() {
+	if c.falling {
+		c.falling = false
+		c.r.cfg.Metrics.switches.WithLabelValues(pathQuorum).Inc()
+	}
+}
+
 // urgent: going to object-storage mode waits for no pause, except after a failure.
 func (c *committer) urgent() bool { return c.ledger.rule != nil && c.falling }
 
@@ -248,7 +259,7 @@ func (c *committer) request(q request) {
 		q.done <- c.noHeir(q.heir)
 		return
 	case withdraw:
-		q.done <- c.withdrawHandOver()
+		q.done <- c.withdrawHandOver(q.heir)
 		return
 	case removeVoter: // below
 	}

@@ -365,8 +365,8 @@ func (r *Reign) answerAll(ctx context.Context) error {
 	select {
 	case r.queue <- p:
 		select {
-		case o := <-p.done:
-			return o.err
+		case <-p.done: // with whatever result: nothing was asked
+			return ctx.Err() // it isn't kept waiting when ctx has ended
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-r.over:
