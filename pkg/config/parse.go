@@ -3,7 +3,9 @@ package config
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -33,7 +35,9 @@ func Parse(name string, b []byte) (*Cluster, error) {
 	}
 	v, err := hujson.Parse(b)
 	if err != nil {
-		return nil, Problems{syntaxProblem(name, err)}
+		p := syntaxProblem(name, err)
+		p.Delivered = cutShort(b, err)
+		return nil, Problems{p}
 	}
 	p := &parser{name: name, src: b, cluster: Defaults(), at: map[string]int{}, bad: map[string]bool{}}
 	p.value("", v)
@@ -47,6 +51,18 @@ func Parse(name string, b []byte) (*Cluster, error) {
 	}
 	return p.cluster, nil
 }
+
+// cutShort: b, which doesn't parse for err, is empty or ends too early. Somebody may be writing
+// it: its beginning is there for a moment when it is copied. The end may be within a word.
+func cutShort(b []byte, err error) bool {
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		_, err = hujson.Parse(lastWord.ReplaceAll(b, nil))
+	}
+	return errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// lastWord is what may have become a number, true, false, null or a comment.
+var lastWord = regexp.MustCompile(`[-+.0-9A-Za-z/]+$`)
 
 var syntaxForm = regexp.MustCompile(`^hujson: line (\d+), column (\d+): `)
 

@@ -14,8 +14,8 @@ type Problem struct {
 	Path    string `json:"path,omitempty"`   // replication.quorum, or NETSY_NODE_ID (--node-id)
 	Message string `json:"message"`          // what is wrong, and what is wanted
 
-	// Delivered: it is about a file that isn't there, or a certificate, which somebody else may
-	// deliver or replace at any time.
+	// Delivered: it is about a file that isn't there or not all of it, or a certificate, which
+	// somebody else may deliver or replace at any time.
 	Delivered bool `json:"-"`
 }
 

@@ -37,6 +37,10 @@ type badStart struct {
 
 var badStarts = []badStart{
 	{name: "no cluster file", say: []string{"none.jsonc", "can't be read", "no such file"}, spoil: func(t *testing.T, c *cluster, n *nodeSpec) { n.env["NETSY_CONFIG"] = c.path("none.jsonc") }},
+	{name: "cluster file cut short", say: []string{"cluster.jsonc", "unexpected EOF"}, spoil: func(t *testing.T, c *cluster, n *nodeSpec) {
+		n.env["NETSY_CONFIG"] = c.path("cut-cluster.jsonc")
+		c.must(os.WriteFile(n.env["NETSY_CONFIG"], []byte(`{"cluster_id": "process-te`), 0o644))
+	}},
 	{name: "no settings", config: true, say: []string{"NETSY_CONFIG (--config)", "NETSY_NODE_ID (--node-id)", "NETSY_TLS_CERT (--tls-cert)", "is required"}, spoil: func(t *testing.T, c *cluster, n *nodeSpec) {
 		n.env["NETSY_CONFIG"], n.env["NETSY_NODE_ID"], n.env["NETSY_TLS_CERT"] = "", "", ""
 	}},
