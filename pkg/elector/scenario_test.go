@@ -280,16 +280,30 @@ func TestDamage(t *testing.T) {
 			e.stop(t)
 		})
 	})
-	t.Run("cluster.json stops the elector", func(t *testing.T) {
+	t.Run("cluster.json is waited for until it is mended", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, b *bed) {
 			n := b.add("node-1")
 			e := b.elector("e1")
-			b.awaitPrimary(n)
-			put(b, registry.ClusterKey, "{}")
-			var damaged *registry.DamagedError
-			if err := <-e.done; !errors.As(err, &damaged) {
-				t.Errorf("ended with %v", err)
+			epoch := b.awaitPrimary(n)
+			whole, _, err := objectstore.ReadAll(t.Context(), b.store, registry.ClusterKey, 1<<20)
+			if err != nil {
+				t.Fatal(err)
 			}
+			put(b, registry.ClusterKey, "{}")
+			time.Sleep(time.Minute)
+			var damaged *registry.DamagedError
+			if err := e.Held(); !errors.As(err, &damaged) {
+				t.Errorf("held up by %v", err)
+			}
+			n.kill()
+			n.start()
+			time.Sleep(time.Minute)
+			if n.servedNow() != epoch {
+				t.Error("elected by a document that can't be understood")
+			}
+			put(b, registry.ClusterKey, string(whole))
+			b.awaitActiveAbove(epoch)
+			e.stop(t)
 		})
 	})
 	t.Run("another cluster's bucket", func(t *testing.T) {
