@@ -22,10 +22,10 @@ import (
 func RunCompactor(ctx context.Context, p *config.Process, interval time.Duration, dir string, log hclog.Logger) error {
 	d, err := newStoreProcess(ctx, p, log)
 	if err != nil {
-		return err
+		return unlessGivenUp(ctx, log, err)
 	}
 	if err := objectstore.Probe(ctx, d.store); err != nil {
-		return err
+		return unlessGivenUp(ctx, log, err)
 	}
 	ls, err := listen(d.BindHealth)
 	if err != nil {

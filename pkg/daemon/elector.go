@@ -27,10 +27,10 @@ var electionPolicy = identity.Policy{
 func RunElector(ctx context.Context, p *config.Process, log hclog.Logger) error {
 	d, err := newProcess(ctx, p, log)
 	if err != nil {
-		return err
+		return unlessGivenUp(ctx, log, err)
 	}
 	if err := objectstore.Probe(ctx, d.store); err != nil {
-		return err
+		return unlessGivenUp(ctx, log, err)
 	}
 	ls, err := listen(d.BindHealth)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/urfave/cli/v2"
 
 	"github.com/netsy-io/netsy/pkg/config"
@@ -50,6 +51,16 @@ func statusOf(err error) int {
 		return StatusConfig
 	}
 	return StatusFailure
+}
+
+// unlessGivenUp is err of a service's start, nil if ctx's end is all that it is about: who
+// stops a service while it starts has stopped it.
+func unlessGivenUp(ctx context.Context, log hclog.Logger, err error) error {
+	if err == nil || ctx.Err() == nil || !errors.Is(err, context.Canceled) && !errors.Is(err, context.Cause(ctx)) {
+		return err
+	}
+	log.Info("stopped during the start", "error", err)
+	return nil
 }
 
 // Main runs p with the process's arguments until it ends or SIGINT or SIGTERM comes,

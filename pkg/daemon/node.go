@@ -33,7 +33,7 @@ const progressInterval = 5 * time.Second
 func RunNode(ctx context.Context, p *config.Process, withElector bool, log hclog.Logger) (err error) {
 	d, err := newProcess(ctx, p, log)
 	if err != nil {
-		return err
+		return unlessGivenUp(ctx, log, err)
 	}
 	electors := &electorClient{d: d}
 	defer func() { err = errors.Join(err, electors.close()) }()
@@ -44,7 +44,7 @@ func RunNode(ctx context.Context, p *config.Process, withElector bool, log hclog
 	d.tellStatus("opening the data directory and registering the node")
 	n, err := d.newNode(ctx, electors.members)
 	if err != nil {
-		return errors.Join(err, closeAll(health))
+		return errors.Join(unlessGivenUp(ctx, log, err), closeAll(health))
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	var e *elector.Elector      // nil: none here

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // ErrNoConditionalWrites says that a store takes a second create, or a stale
@@ -13,7 +14,7 @@ var ErrNoConditionalWrites = errors.New("this object storage does not refuse con
 	"two writers could both win the same slot and acknowledged data would be lost; " +
 	"use a provider with If-None-Match and If-Match (S3) or generation preconditions (GCS), with no proxy that drops these headers")
 
-// Probe proves on a scratch key, which it deletes, that the store refuses a
+// Probe proves on a scratch key, which it deletes (trying for 2 s after ctx has ended), that the store refuses a
 // second create, a stale compare-and-swap, and a stale conditional delete. It returns ErrNoConditionalWrites
 // if not; any other error (unreachable, credentials, no such bucket) is the Store's own.
 // Run it once at the start of every process.
@@ -46,6 +47,11 @@ func Probe(ctx context.Context, s Store) (err error) {
 	}
 	return err
 }
+
+// cleanUpTimeout is how long the scratch object's deletion may go on once ctx has ended: a
+// request or two, and short against the 15 s after which a service manager kills. An object that
+// is left does no harm.
+const cleanUpTimeout = 2 * time.Second
 
 type probe struct {
 	ctx     context.Context
@@ -114,8 +120,10 @@ func (p *probe) cleanUp() error {
 	if !p.created {
 		return nil
 	}
-	// Also when ctx has ended: the store's own timeout bounds it.
-	if err := p.s.Delete(context.WithoutCancel(p.ctx), p.key, Always()); err != nil {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(p.ctx))
+	defer cancel()
+	defer context.AfterFunc(p.ctx, func() { time.AfterFunc(cleanUpTimeout, cancel) })()
+	if err := p.s.Delete(ctx, p.key, Always()); err != nil {
 		return fmt.Errorf("deleting the probe's scratch object: %w", err)
 	}
 	return nil

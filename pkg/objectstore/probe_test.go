@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/objectstore/fault"
@@ -116,5 +118,37 @@ func empty(t *testing.T, s objectstore.Store) {
 	page, err := s.List(t.Context(), "", "", 0)
 	if err != nil || len(page.Objects) != 0 {
 		t.Fatalf("the probe left %+v, %v", page.Objects, err)
+	}
+}
+
+// TestProbeGivenUp: it cleans up after its context has ended, but for no longer than two seconds.
+func TestProbeGivenUp(t *testing.T) {
+	for _, answers := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, stop := context.WithCancel(t.Context())
+			mem := memstore.New(nil)
+			s := fault.New(mem, func(ctx context.Context, r *fault.Request, next fault.Next) (fault.Response, error) {
+				switch {
+				case r.Op == "get":
+					stop()
+					return fault.Response{}, ctx.Err()
+				case r.Op == "delete" && r.Cond == objectstore.Always() && !answers:
+					<-ctx.Done()
+					return fault.Response{}, ctx.Err()
+				}
+				return next(ctx, r)
+			})
+			began := time.Now()
+			err := objectstore.Probe(ctx, s)
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("%v", err)
+			}
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			if answers {
+				empty(t, mem)
+			}
+		})
 	}
 }
