@@ -9,6 +9,8 @@ import (
 	"github.com/netsy-io/netsy/pkg/devcluster"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/node"
+	"github.com/netsy-io/netsy/pkg/objectstore"
+	"github.com/netsy-io/netsy/pkg/objectstore/fault"
 	"github.com/netsy-io/netsy/pkg/peerapi"
 	"github.com/netsy-io/netsy/pkg/registry"
 )
@@ -109,4 +111,74 @@ func TestStepDownRefused(t *testing.T) {
 		t.Error("stepped down for nobody")
 	}
 	put(t, dial(t, c), "k", "v", 0)
+}
+
+// away is a cluster whose Primary has a write that object storage doesn't take.
+func away(t *testing.T) (c *devcluster.Cluster, all *fault.Store, i int, epoch int64) {
+	t.Helper()
+	c = start(t, devcluster.Options{Dir: t.TempDir(), Nodes: 3, Wrap: func(s objectstore.Store) objectstore.Store {
+		all = fault.New(s)
+		return all
+	}})
+	awaitMode(t, c, registry.ModeQuorum, 3)
+	write(t, c, 0, "k")
+	i, doc := primaryOf(t, c)
+	all.Inject(fault.If(fault.Puts("chunks/"), fault.Fail(objectstore.ErrUnavailable)))
+	return c, all, i, int64(doc.Epoch)
+}
+
+// askToStepDown does so, and returns once the node hands over.
+func askToStepDown(t *testing.T, n *node.Node, epoch int64) <-chan error {
+	t.Helper()
+	answer := make(chan error, 1)
+	go func() {
+		_, err := n.PeerServer().StepDown(t.Context(), &pb.StepDownRequest{Epoch: epoch})
+		answer <- err
+	}()
+	for {
+		changed := n.Changed()
+		switch r := n.Readiness(); {
+		case r.Warning.Code == node.CodeHandingOver:
+			return answer
+		case !r.OK():
+			t.Fatal(r.Line())
+		}
+		select {
+		case <-changed:
+		case <-t.Context().Done():
+			t.Fatal("it doesn't begin to hand over")
+		}
+	}
+}
+
+// A hand-over that fails leaves the Primary ready all along, active, and without a wish.
+func TestStepDownThatFails(t *testing.T) {
+	c, all, i, epoch := away(t)
+	n := c.Node(i)
+	if r, ok := peerapi.Refusal(<-askToStepDown(t, n, epoch)); !ok || r.Reason != pb.StepDownRefusal_REASON_STORAGE_AWAY {
+		t.Fatal(r)
+	}
+	s, err := n.PeerServer().GetNodeState(t.Context(), &pb.GetNodeStateRequest{})
+	if err != nil || s.PrimaryState != pb.PrimaryState_PRIMARY_STATE_ACTIVE || s.Resigned != nil || n.Readiness() != (node.Readiness{Code: node.CodeOK}) {
+		t.Errorf("%v, %v, %s", s, err, n.Readiness().Line())
+	}
+	write(t, c, i, "k2") // by receipts, with object storage away still
+	all.Heal()
+	stepDown(t, c, "")
+}
+
+// A node that is told to stop while it hands over stops, and doesn't say that it goes on.
+func TestStopDuringStepDown(t *testing.T) {
+	c, all, i, epoch := away(t)
+	answer := askToStepDown(t, c.Node(i), epoch)
+	stopped := make(chan error, 1)
+	go func() { stopped <- c.StopNode(i) }()
+	if r, ok := peerapi.Refusal(<-answer); !ok || r.Reason != pb.StepDownRefusal_REASON_BUSY {
+		t.Error(r)
+	}
+	all.Heal()
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	write(t, c, (i+1)%3, "by another")
 }

@@ -73,7 +73,7 @@ func (n *Node) page(ok bool) page {
 	_, _, role, cs := n.state.view()
 	p := page{
 		OK: ok, Code: r.Code, Reason: r.Reason, NodeID: n.o.NodeID, Health: s.health.String(), PrimaryState: role.String(),
-		Primary: s.primary, Epoch: record.Epoch(cs.Epoch), HasLeader: s.hasLeader, Revision: n.mvcc.Snapshot().Revision(), Draining: s.stopping,
+		Primary: s.primary, Epoch: record.Epoch(cs.Epoch), HasLeader: s.hasLeader, Revision: n.mvcc.Snapshot().Revision(), Draining: s.stopping || s.handsOver,
 	}
 	if r.Warning.Code != "" {
 		p.Warning = &r.Warning

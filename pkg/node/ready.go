@@ -22,11 +22,14 @@ const (
 	CodeNoElector  Code = "no_elector"   // no Primary is known, and no elector is heard
 	CodeNoPrimary  Code = "no_primary"   // no Primary is known; an elector is heard
 	CodeStorage    Code = "storage_away" // a warning: it follows, but can't be elected
+
+	CodeHandingOver Code = "handing_over" // a warning: the Primary steps down on request, and writes wait
 )
 
 // Codes are all of them.
 var Codes = []Code{
 	CodeOK, CodeFailed, CodeStopping, CodeStarting, CodeDisk, CodeTakingOver, CodeLoading, CodeFollowing, CodeNoElector, CodeNoPrimary, CodeStorage,
+	CodeHandingOver,
 }
 
 // Readiness is whether requests are answered here, and if not, why.
@@ -61,6 +64,7 @@ func (r Readiness) Line() string {
 type situation struct {
 	failure   error
 	stopping  bool
+	handsOver bool // as Primary, on request: it stays
 	health    pb.Health
 	reason    string // of health
 	trouble   need   // empty: none
@@ -89,6 +93,8 @@ func judge(s situation) Readiness {
 		return not(CodeDisk, "%s", s.reason)
 	case s.hasLeader && s.trouble == storage:
 		return Readiness{Code: CodeOK, Warning: Readied{CodeStorage, s.reason}}
+	case s.hasLeader && s.handsOver:
+		return Readiness{Code: CodeOK, Warning: Readied{CodeHandingOver, "this node is Primary and hands over, as it was asked to: writes wait"}}
 	case s.hasLeader:
 		return Readiness{Code: CodeOK}
 	case s.role == pb.PrimaryState_PRIMARY_STATE_STARTING:
@@ -112,8 +118,9 @@ func (n *Node) Changed() <-chan struct{} { return n.state.Changed() }
 
 func (n *Node) situation() situation {
 	health, reason, role, cs := n.state.view()
+	stopping, handsOver := n.state.ending()
 	s := situation{
-		failure: n.fatal(), stopping: n.state.isStopping() || role == pb.PrimaryState_PRIMARY_STATE_DRAINING,
+		failure: n.fatal(), stopping: stopping, handsOver: handsOver,
 		health: health, reason: reason, role: role,
 		hasLeader: n.state.HasLeader(), loading: n.loading.Load(),
 		primary: cs.Primary.GetNodeId(),

@@ -24,6 +24,7 @@ type state struct {
 	cluster *pb.ClusterState
 
 	resigned *pb.Resignation // the last one that stands; nil: none
+	handing  bool            // it drains because it was asked to step down; the node stays
 
 	stopping chan struct{} // closed when the node begins to stop
 	orphaned chan struct{} // closed when no Primary will be reached through this node any more
@@ -62,7 +63,7 @@ func (s *state) Changed() <-chan struct{} {
 
 func (s *state) setRole(role pb.PrimaryState, reign *primary.Reign) {
 	s.update(func(s *state) {
-		s.role, s.reign = role, reign
+		s.role, s.reign, s.handing = role, reign, false
 		if reign != nil {
 			s.gainLeader()
 		} else if s.leaderless.IsZero() {

@@ -42,9 +42,9 @@ func (p peerNode) StepDown(ctx context.Context, successor string, epoch record.E
 	}
 	n.log.Info("stepping down on request", "event", logevent.PrimarySteppingDown, "epoch", epoch, "successor", successor)
 	if err := r.HandOver(ctx, successor); err != nil {
-		n.state.endHandOver(r)
+		now := n.state.endHandOver(r)
 		n.log.Warn("did not step down", "event", logevent.PrimaryStepDownFailed, "epoch", epoch, "successor", successor, "error", err)
-		return nil, n.handOverFailed(epoch, err)
+		return nil, n.handOverFailed(epoch, err, now)
 	}
 	tail := n.mvcc.Tail()
 	return &pb.StepDownResponse{Epoch: int64(epoch), Tail: &pb.Pos{Epoch: int64(tail.Epoch), Revision: int64(tail.Revision)}}, nil
@@ -67,21 +67,26 @@ func (n *Node) mayStepDown(successor string) error {
 	return nil
 }
 
-// handOverFailed is what a failed hand-over of a reign is to whoever asked for it.
-func (n *Node) handOverFailed(epoch record.Epoch, err error) error {
+// handOverFailed is what a failed hand-over of a reign is to whoever asked for it: a refusal
+// unless it isn't known whether the reign goes on.
+func (n *Node) handOverFailed(epoch record.Epoch, err error, now afterHandOver) error {
+	switch {
+	case errors.Is(err, primary.ErrMayEnd):
+		return err
+	case now == isOver:
+		return n.notPrimary(epoch) // it ended for another reason
+	case now == stops:
+		return refused(pb.StepDownRefusal_REASON_BUSY, fmt.Errorf("node: it stops, and hands over as it does: %w", err))
+	}
 	for is, reason := range map[error]pb.StepDownRefusal_Reason{
-		primary.ErrBusy: pb.StepDownRefusal_REASON_BUSY, primary.ErrNoHeir: pb.StepDownRefusal_REASON_ALONE,
-		primary.ErrUnfitHeir: pb.StepDownRefusal_REASON_UNFIT, primary.ErrHeirBehind: pb.StepDownRefusal_REASON_BEHIND,
-		primary.ErrNotFlushed: pb.StepDownRefusal_REASON_STORAGE_AWAY,
+		primary.ErrNoHeir: pb.StepDownRefusal_REASON_ALONE, primary.ErrUnfitHeir: pb.StepDownRefusal_REASON_UNFIT,
+		primary.ErrHeirBehind: pb.StepDownRefusal_REASON_BEHIND, primary.ErrNotFlushed: pb.StepDownRefusal_REASON_STORAGE_AWAY,
 	} {
 		if errors.Is(err, is) {
 			return refused(reason, err)
 		}
 	}
-	if r, _ := n.state.current(); r == nil || r.Epoch() != epoch {
-		return n.notPrimary(epoch) // it ended for another reason
-	}
-	return err
+	return refused(pb.StepDownRefusal_REASON_BUSY, err) // another hand-over, or nothing was begun
 }
 
 func (n *Node) notPrimary(epoch record.Epoch) error {
@@ -116,20 +121,48 @@ func (n *Node) untilStopping(f func()) (end func()) {
 func (s *state) beginHandOver(r *primary.Reign, wish *pb.Resignation) (ok bool) {
 	s.update(func(s *state) {
 		if ok = s.reign == r && s.role == pb.PrimaryState_PRIMARY_STATE_ACTIVE && !s.isStopping(); ok {
-			s.role, s.resigned = pb.PrimaryState_PRIMARY_STATE_DRAINING, wish
+			s.role, s.resigned, s.handing = pb.PrimaryState_PRIMARY_STATE_DRAINING, wish, true
 		}
 	})
 	return ok
 }
 
-// endHandOver takes that back: r goes on, if it does.
-func (s *state) endHandOver(r *primary.Reign) {
+// afterHandOver is what has become of a reign whose hand-over failed.
+type afterHandOver string
+
+const (
+	goesOn afterHandOver = "it goes on"
+	stops  afterHandOver = "the node stops"
+	isOver afterHandOver = "it is over"
+)
+
+// endHandOver takes that back, and makes r active again if it goes on.
+func (s *state) endHandOver(r *primary.Reign) (now afterHandOver) {
 	s.update(func(s *state) {
 		s.resigned = nil
-		if s.reign == r && r.Err() == nil && !s.isStopping() {
-			s.role = pb.PrimaryState_PRIMARY_STATE_ACTIVE
+		switch {
+		case s.stops():
+			now = stops
+		case s.reign != r || r.Err() != nil:
+			now = isOver
+		default:
+			now, s.role, s.handing = goesOn, pb.PrimaryState_PRIMARY_STATE_ACTIVE, false
 		}
 	})
+	return now
+}
+
+// ending says whether the node stops, or else steps down as Primary on request, and stays.
+func (s *state) ending() (stopping, handsOver bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stops(), s.handing && !s.stops()
+}
+
+// stops, with the lock held: the node is told to, even if not all know yet: the governor
+// may be the first to.
+func (s *state) stops() bool {
+	return s.isStopping() || s.role == pb.PrimaryState_PRIMARY_STATE_DRAINING && !s.handing
 }
 
 // resignation is the last one that stands.
