@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/elector"
+	"github.com/netsy-io/netsy/pkg/objectstore/instrumented"
 	"github.com/netsy-io/netsy/pkg/origin"
 )
 
@@ -38,16 +39,17 @@ func (r electorReadiness) Line() string {
 	return fmt.Sprintf("not ready (%s): %s", r.Code, r.Reason)
 }
 
-// storagePatience is how long object storage may not answer before an elector isn't ready:
-// an election outlasts a failed request or two.
+// storagePatience is how long requests to object storage may fail before an elector isn't
+// ready: an election outlasts a failed request or two. One that stands by asks seldom, as
+// little as every 20 s, so time alone says nothing: a request must have failed after it.
 const storagePatience = 5 * time.Second
 
-// judgeElector is the rule. awaySince and away are of object storage.
-func judgeElector(inOffice bool, held error, awaySince time.Time, away error, now time.Time) electorReadiness {
+// judgeElector is the rule. away is of object storage.
+func judgeElector(inOffice bool, held error, away instrumented.Outage, now time.Time) electorReadiness {
 	r := electorReadiness{InOffice: inOffice}
 	switch {
-	case away != nil && now.Sub(awaySince) >= storagePatience:
-		r.Code, r.Reason = ElectorStorageAway, fmt.Sprintf("object storage hasn't answered for %v: %v", now.Sub(awaySince).Truncate(time.Second), away)
+	case away.Err != nil && away.Last.Sub(away.Since) >= storagePatience:
+		r.Code, r.Reason = ElectorStorageAway, fmt.Sprintf("object storage hasn't answered for %v: %v", now.Sub(away.Since).Truncate(time.Second), away.Err)
 	case errors.As(held, new(*origin.Error)):
 		r.Code, r.Reason = ElectorOriginRefused, held.Error()
 	case held != nil:
@@ -61,6 +63,5 @@ func judgeElector(inOffice bool, held error, awaySince time.Time, away error, no
 }
 
 func (d *process) electorReadiness(e *elector.Elector) electorReadiness {
-	since, away := d.reach.Away()
-	return judgeElector(e.InOffice(), e.Held(), since, away, time.Now())
+	return judgeElector(e.InOffice(), e.Held(), d.reach.Away(), time.Now())
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/netsy-io/netsy/pkg/objectstore/instrumented"
 	"github.com/netsy-io/netsy/pkg/origin"
 )
 
@@ -16,22 +17,26 @@ func TestElectorJudged(t *testing.T) {
 		inOffice bool
 		held     error
 		away     error
-		since    time.Duration
+		since    time.Duration // ago
+		last     time.Duration // ago
 		code     ElectorCode
 		ok       bool
 		reason   string
 	}{
-		{true, nil, nil, 0, ElectorInOffice, true, ""},
-		{false, nil, nil, 0, ElectorStandingBy, true, ""},
-		{false, held, nil, 0, ElectorOriginRefused, false, "bootstrap.netsy"},
-		{false, denied, nil, 0, ElectorHeldUp, false, "no permission"},
-		{false, denied, away, time.Minute, ElectorStorageAway, false, "1m0s"},
-		{true, nil, away, storagePatience - 1, ElectorInOffice, true, ""},
-		{true, nil, away, storagePatience, ElectorStorageAway, false, "5s: get: unavailable"},
-		{false, held, away, time.Minute, ElectorStorageAway, false, "1m0s"},
-		{false, nil, away, time.Minute, ElectorStorageAway, false, "1m0s"},
+		{true, nil, nil, 0, 0, ElectorInOffice, true, ""},
+		{false, nil, nil, 0, 0, ElectorStandingBy, true, ""},
+		{false, held, nil, 0, 0, ElectorOriginRefused, false, "bootstrap.netsy"},
+		{false, denied, nil, 0, 0, ElectorHeldUp, false, "no permission"},
+		{false, denied, away, time.Minute, 0, ElectorStorageAway, false, "1m0s"},
+		{true, nil, away, storagePatience - 1, 0, ElectorInOffice, true, ""},
+		{true, nil, away, storagePatience, 0, ElectorStorageAway, false, "5s: get: unavailable"},
+		{false, nil, away, time.Minute, time.Minute, ElectorStandingBy, true, ""}, // one failure, and nobody has asked again
+		{false, nil, away, time.Minute, time.Minute - storagePatience + 1, ElectorStandingBy, true, ""},
+		{false, nil, away, time.Minute, time.Minute - storagePatience, ElectorStorageAway, false, "1m0s"},
+		{false, held, away, time.Minute, 0, ElectorStorageAway, false, "1m0s"},
+		{false, nil, away, time.Minute, 0, ElectorStorageAway, false, "1m0s"},
 	} {
-		r := judgeElector(c.inOffice, c.held, now.Add(-c.since), c.away, now)
+		r := judgeElector(c.inOffice, c.held, instrumented.Outage{Since: now.Add(-c.since), Last: now.Add(-c.last), Err: c.away}, now)
 		if r.OK != c.ok || r.Code != c.code || r.InOffice != c.inOffice || !strings.Contains(r.Reason, c.reason) || r.OK != (r.Reason == "") {
 			t.Errorf("%+v: %+v", c, r)
 		}

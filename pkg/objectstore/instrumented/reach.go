@@ -12,9 +12,16 @@ import (
 // Reach knows whether object storage answers, from what is asked of it anyway. The zero
 // value knows of no failure. Safe for concurrent use.
 type Reach struct {
-	mu    sync.Mutex
-	since time.Time // of the first failure after the last answer; zero: it answers
-	err   error     // the last failure
+	mu   sync.Mutex
+	away Outage
+}
+
+// Outage is that requests fail: the first and the last of them since the last answer. How
+// often it is asked depends on who asks, and when: between the two, and after the last, nobody
+// may have asked.
+type Outage struct {
+	Since, Last time.Time
+	Err         error // the last failure; nil: it answers, or hasn't been asked
 }
 
 // note takes the outcome of a request. That an object is missing or a condition not met is
@@ -26,18 +33,18 @@ func (r *Reach) note(now time.Time, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil || errors.Is(err, objectstore.ErrNotFound) || errors.Is(err, objectstore.ErrPreconditionFailed) {
-		r.since, r.err = time.Time{}, nil
+		r.away = Outage{}
 		return
 	}
-	if r.err = err; r.since.IsZero() {
-		r.since = now
+	if r.away.Err == nil {
+		r.away.Since = now
 	}
+	r.away.Last, r.away.Err = now, err
 }
 
-// Away returns since when nothing was answered, and the last failure; nil: it answers, or
-// hasn't been asked.
-func (r *Reach) Away() (since time.Time, err error) {
+// Away returns the outage there is.
+func (r *Reach) Away() Outage {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.since, r.err
+	return r.away
 }
