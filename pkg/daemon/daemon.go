@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
 
 	"github.com/netsy-io/netsy/pkg/config"
@@ -124,11 +125,20 @@ func writeHealth(w http.ResponseWriter, ok bool, v any) {
 	_ = json.NewEncoder(w).Encode(v) // the reader may have gone; there is nobody to tell
 }
 
-// serveHTTP serves h on l until ctx ends.
+// Bounds of the health port, which has no login: it must not use up the process's files and
+// memory.
+const (
+	healthConnections   = 512              // twice the status page's viewers; probes and scrapers are a handful
+	healthHeaderTimeout = 5 * time.Second  // of a request's head, which is one packet
+	healthWriteTimeout  = 30 * time.Second // of an answer, metrics being the longest; scrapers wait for 10 s
+	healthIdleTimeout   = 90 * time.Second // between requests: longer than scrapes are apart
+)
+
+// serveHTTP serves h on l, the health port, until ctx ends.
 func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: healthHeaderTimeout, WriteTimeout: healthWriteTimeout, IdleTimeout: healthIdleTimeout}
 	defer context.AfterFunc(ctx, func() { srv.Close() })()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := srv.Serve(netutil.LimitListener(l, healthConnections)); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
