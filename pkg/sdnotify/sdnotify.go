@@ -8,14 +8,19 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 )
+
+// patience is how long a manager that doesn't read may hold up who tells it something; its
+// queue has room, as long as it works.
+const patience = time.Second
 
 // Notifier sends to one socket, or nowhere. Safe for concurrent use.
 type Notifier struct {
 	socket string // empty: nobody listens
 
 	mu   sync.Mutex
-	last string // status sent
+	last string // status that was sent
 }
 
 // FromEnvironment makes the Notifier of this process. It takes NOTIFY_SOCKET out of the
@@ -37,19 +42,23 @@ func (n *Notifier) Ready() error { return n.send("READY=1") }
 // Stopping says that the service stops.
 func (n *Notifier) Stopping() error { return n.send("STOPPING=1") }
 
-// Status is a line for people: what systemctl status shows. The same again isn't sent.
+// Status is a line for people: what systemctl status shows. The same again isn't sent, unless
+// it failed.
 func (n *Notifier) Status(line string) error {
 	line = strings.ReplaceAll(line, "\n", " ") // a line break ends an assignment
 	n.mu.Lock()
-	same := line == n.last
-	n.last = line
-	n.mu.Unlock()
-	if same {
+	defer n.mu.Unlock()
+	if line == n.last {
 		return nil
 	}
-	return n.send("STATUS=" + line)
+	if err := n.send("STATUS=" + line); err != nil {
+		return err
+	}
+	n.last = line
+	return nil
 }
 
+// send gives up after patience.
 func (n *Notifier) send(state string) error {
 	if n.socket == "" {
 		return nil
@@ -59,6 +68,9 @@ func (n *Notifier) send(state string) error {
 		return fmt.Errorf("notifying the service manager: %w", err)
 	}
 	defer conn.Close()
+	if err := conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return fmt.Errorf("notifying the service manager: %w", err)
+	}
 	if _, err := conn.Write([]byte(state)); err != nil {
 		return fmt.Errorf("notifying the service manager: %w", err)
 	}

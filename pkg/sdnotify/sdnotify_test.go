@@ -1,6 +1,7 @@
 package sdnotify_test
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -64,6 +65,36 @@ func TestNotify(t *testing.T) {
 				t.Errorf("%q was said, want %q", got, step.want)
 			}
 		}
+	}
+}
+
+// TestHungManager: one that reads nothing ends no patience but its own, and hears later what
+// it missed.
+func TestHungManager(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "notify")
+	told := manager(t, name)
+	n, err := sdnotify.FromEnvironment()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := 0
+	for ; err == nil; sent++ { // until what it may have unread is full
+		err = n.Ready()
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("after %d: %v", sent, err)
+	}
+	if err := n.Status("loading"); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("a status: %v", err)
+	}
+	for range sent - 1 {
+		told()
+	}
+	if err := n.Status("loading"); err != nil { // the same, which wasn't heard
+		t.Fatal(err)
+	}
+	if got := told(); got != "STATUS=loading" {
+		t.Errorf("%q was said", got)
 	}
 }
 
