@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/netsy-io/netsy/pkg/config"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/version"
 )
 
@@ -59,7 +60,7 @@ func unlessGivenUp(ctx context.Context, log hclog.Logger, err error) error {
 	if err == nil || ctx.Err() == nil || !errors.Is(err, context.Canceled) && !errors.Is(err, context.Cause(ctx)) {
 		return err
 	}
-	log.Info("stopped during the start", "error", err)
+	log.Info("stopped during the start", "event", logevent.StartGivenUp, "error", err)
 	return nil
 }
 

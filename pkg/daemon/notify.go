@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"time"
+
+	"github.com/netsy-io/netsy/pkg/logevent"
 )
 
 // lookEvery is how often a process looks at itself for its service manager: a state that
@@ -11,18 +13,21 @@ const lookEvery = time.Second
 
 // tellManager tells the service manager, if there is one, when the process is ready for the
 // first time, how it is, and that it stops when ctx ends. look says how the process is.
-// That it can't be told of readiness is an error: it would wait for ever. Nothing depends on
-// the rest.
+// It waits for the word of readiness, which is tried at each look until it is out. Nothing
+// depends on the rest.
 func (d *process) tellManager(ctx context.Context, look func() (ready bool, line string)) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	for told := false; ; {
+	told, warned := false, false
+	for {
 		ready, line := look()
 		d.tellStatus(line)
 		if ready && !told {
-			told = true
-			if err := d.manager.Ready(); err != nil {
-				return err
+			err := d.manager.Ready()
+			told = err == nil
+			if !told && !warned {
+				warned = true
+				d.log.Warn("the service manager can't be told that the start is over; trying again every second", "event", logevent.ManagerUntold, "error", err)
 			}
 		}
 		select {

@@ -222,3 +222,11 @@ const (
 	// StatusPageFailed: The status page can't be shown.
 	StatusPageFailed = "status_page_failed"
 )
+
+// The process itself.
+const (
+	// StartGivenUp: A process was told to stop while it was starting, and ends.
+	StartGivenUp = "start_given_up"
+	// ManagerUntold: The service manager can't be told that the start is over; tried again every second.
+	ManagerUntold = "manager_untold"
+)
