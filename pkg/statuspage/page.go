@@ -1,6 +1,6 @@
 // Package statuspage shows people a cluster as one process sees it: the view of netsyctl
 // status as a web page on the health port, without a login, and so without anything that isn't
-// for everybody (redact.go). However many look, the cluster is looked at once, and object
+// for everybody (redact.go says what that is, and that /readyz beside it says more). However many look, the cluster is looked at once, and object
 // storage is hardly asked at all (due.go); when nobody looks, nothing happens.
 package statuspage
 

@@ -8,8 +8,10 @@ import (
 	"github.com/netsy-io/netsy/pkg/clusterview"
 )
 
-// The page is for whoever reaches the health port, so it says less than netsyctl: names, numbers
-// and states, but no address, no bucket, no path, and nothing that could be a credential. Why a node
+// The page is for whoever reaches the health port and for whom they show it to, so it says less
+// than netsyctl: names, numbers and states, but no address, no bucket, no path, and nothing that
+// could be a credential. /readyz and /healthz on the same port are for operators and say more: their
+// reasons are errors as they came, with buckets and addresses, though never credentials. Why a node
 // or object storage doesn't answer is said in words of its own, never in those of an
 // error, which may quote anything.
 
