@@ -78,6 +78,9 @@ func Run(ctx context.Context, req Request) (*Result, error) {
 	if err := primary.reachable(ctx); err != nil {
 		return nil, fmt.Errorf("%w: %s doesn't answer, and was not asked to: %w", ErrNoPrimary, req.Cluster.Primary, err)
 	}
+	if err := oneFit(ctx, heirs(peers, req.Cluster.Primary.NodeID, req.Successor)); err != nil {
+		return nil, err
+	}
 	r := &Result{Before: Reign{req.Cluster.Epoch, req.Cluster.Primary}, Wished: req.Successor}
 	req.Progress("asking %s, Primary of epoch %d, to step down%s", r.Before.Primary.NodeID, r.Before.Epoch, inFavourOf(req.Successor))
 	began := time.Now()
@@ -103,7 +106,11 @@ func inFavourOf(successor string) string {
 
 // inWords adds what the Primary can't know: which one the question was for.
 func inWords(r *peerapi.StepDownRefused, before Reign) error {
-	if r.Reason != peerpb.StepDownRefusal_REASON_NOT_PRIMARY {
+	switch r.Reason {
+	case peerpb.StepDownRefusal_REASON_NOT_PRIMARY: // below
+	case peerpb.StepDownRefusal_REASON_BUSY: // it may not go on
+		return fmt.Errorf("%s, Primary of epoch %d, refuses: %w", before.Primary.NodeID, before.Epoch, r)
+	default:
 		return fmt.Errorf("%s refuses, and goes on as Primary of epoch %d: %w", before.Primary.NodeID, before.Epoch, r)
 	}
 	who := "it knows of no other"

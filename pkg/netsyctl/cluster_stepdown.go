@@ -30,7 +30,8 @@ func clusterStepDownCommand() *cli.Command {
 its reign; it goes on as a replica and a voter. The elector then chooses another node, as always the one
 whose history is longest; the one that stepped down comes last among equals. Clients' writes wait meanwhile,
 well under a second as a rule; open watches go on. If no other node could take over, or object storage
-doesn't take everything within 5 s, the Primary refuses and reigns on.
+doesn't take everything within 5 s, the Primary refuses and reigns on. It isn't asked if no other node
+says that it is healthy.
 
   netsyctl cluster step-down --config cluster.jsonc --tls-ca certs/ca.crt \
     --tls-cert certs/admin-alice.crt --tls-key certs/admin-alice.key
@@ -52,8 +53,8 @@ func clusterTransferCommand() *cli.Command {
 		ArgsUsage: "NODE",
 		Description: `As netsyctl cluster step-down, in favour of one node: the Primary waits until that node holds everything,
 and among nodes with equal histories the elector then chooses it. Refused, with everything as it was,
-if the node is not a member, doesn't follow the Primary, isn't a healthy voter that has caught up, or is
-the Primary itself. Fails, and says so, if another node was elected after all.
+if the node is not a member, doesn't follow the Primary, isn't a healthy voter that has caught up, doesn't
+answer, or is the Primary itself. Fails, and says so, if another node was elected after all.
 
   netsyctl cluster transfer --context prod node-2`,
 		Flags: handOverFlags(),

@@ -42,7 +42,7 @@ Some commands judge: ` + "`verify`, `log`, `datafile`, `snapshot list`, `snapsho
 ` + "`status`, `nodes`, `members` and `cluster show`" + ` end with 1 if a document in the bucket can't be understood, after having shown the rest. A
 node that doesn't answer is no failure of theirs.
 
-` + "`cluster step-down` and `cluster transfer`" + ` end with 0 once the next Primary is active, and is the node named, if one was; with 1 if the Primary refused, if
+` + "`cluster step-down` and `cluster transfer`" + ` end with 0 once the next Primary is active, and is the node named, if one was; with 1 if it is refused, if
 another node was elected, or if nobody was active within ` + "`--timeout`" + `; the output says which. ` + "`cost`" + ` ends with 0 also if no process answered.
 
 ## Commands

@@ -84,6 +84,15 @@ func TestStepDownOfOther(t *testing.T) {
 		t.Error(err)
 	}
 	l.start("n1", 1, nil)
+	l.start("n2", 1, func(s *peerpb.NodeState) {
+		s.Health, s.HealthReason = peerpb.Health_HEALTH_DEGRADED, "storage is away"
+	})
+	for _, ask := range [][]string{{"step-down"}, {"transfer", "n2"}} {
+		if out, err := l.run("", ask[0], ask[1:]...); !errors.Is(err, handover.ErrUnfit) || ExitStatus(err) != exitFailed || !strings.Contains(err.Error(), "n2 is degraded: storage is away") || strings.Contains(out, "asking") {
+			t.Error(ask, err, out)
+		}
+	}
+	l.nodes["n2"].state.Health = peerpb.Health_HEALTH_HEALTHY
 	l.nodes["n1"].refusal = &peerpb.StepDownRefusal{Reason: peerpb.StepDownRefusal_REASON_NOT_PRIMARY, Primary: &peerpb.NodeRef{NodeId: "n3", Incarnation: "i-n3"}}
 	if _, err := l.run("", "step-down"); ExitStatus(err) != exitFailed || !strings.Contains(err.Error(), "n1 is not the active Primary of epoch 4") || !strings.Contains(err.Error(), "n3/i-n3 is") {
 		t.Error(err)
