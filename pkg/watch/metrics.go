@@ -35,6 +35,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "netsy_watch_catch_up_steps_total", Help: "Catch-up reads by where they were served from.",
 		}, []string{"source"}),
 	}
+	for _, source := range []string{"ring", "history"} {
+		m.steps.WithLabelValues(source) // there from the beginning: a rate begins at the first
+	}
 	if r != nil {
 		r.MustRegister(m.streams, m.watchers, m.lagging, m.events, m.progress, m.fellBack, m.compacted, m.steps)
 	}
