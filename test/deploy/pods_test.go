@@ -529,9 +529,6 @@ func TestTogether(t *testing.T) {
 			if pod.Annotations["checksum/cluster-file"] == "" {
 				t.Errorf("%s doesn't notice a new cluster file", component)
 			}
-			if pod.Spec.ServiceAccountName != "prod-netsy" {
-				t.Errorf("%s runs as %q", component, pod.Spec.ServiceAccountName)
-			}
 			if component != "compactor" && (len(pod.Spec.TopologySpreadConstraints) != 1 || pod.Spec.Affinity == nil || pod.Spec.Affinity.PodAntiAffinity == nil) {
 				t.Errorf("%s isn't spread", component)
 			}

@@ -38,6 +38,10 @@ func TestSchemaRefuses(t *testing.T) {
 		{"a digest that isn't one", "s3-irsa", `{image: {digest: "sha256:1"}}`, "digest"},
 		{"a log level that isn't one", "s3-irsa", `{log: {level: verbose}}`, "level"},
 		{"a quantity that isn't one", "s3-irsa", `{nodes: {resources: {limits: {memory: 2GB}}}}`, "memory"},
+		{"annotations beside the service account", "s3-irsa", `{nodes: {serviceAccountAnnotations: {a: b}}}`, "serviceAccountAnnotations"},
+		{"a misspelled part of a service account", "s3-irsa", `{electors: {serviceAccount: {annotation: {a: b}}}}`, "annotation"},
+		{"a service account's name that isn't one", "s3-irsa", `{compactor: {serviceAccount: {name: Netsy_Compactor}}}`, "name"},
+		{"a status page that is neither on nor off", "s3-irsa", `{statusPage: {enabled: "no"}}`, "enabled"},
 		{"a name with two hyphens", "s3-irsa", `{fullnameOverride: a--b}`, "fullnameOverride"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -41,12 +41,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
 
-{{- define "netsy.serviceAccount" -}}
-{{- if .Values.serviceAccount.create -}}
-{{ default (include "netsy.fullname" .) .Values.serviceAccount.name }}
-{{- else -}}
-{{ default "default" .Values.serviceAccount.name }}
+{{/* Whether a workload's service account is the chart's to make: "true", or nothing. */}}
+{{- define "netsy.serviceAccountCreate" -}}
+{{- if dig "create" .root.Values.serviceAccount.create .values.serviceAccount -}}true{{- end -}}
 {{- end -}}
+
+{{/* The service account of a workload: its own name, the name for all, one made of the release's name, or "default". */}}
+{{- define "netsy.serviceAccount" -}}
+{{- $made := ternary (printf "%s-%s" (include "netsy.fullname" .root) .component) "default" (eq (include "netsy.serviceAccountCreate" .) "true") -}}
+{{ coalesce .values.serviceAccount.name .root.Values.serviceAccount.name $made }}
 {{- end -}}
 
 {{- define "netsy.image" -}}
@@ -71,7 +74,7 @@ checksum/cluster-file: {{ include "netsy.clusterFile" .root | sha256sum }}
 
 {{/* The part of a pod's spec that is the same for all: who it is and what it may do. */}}
 {{- define "netsy.podSpec" -}}
-serviceAccountName: {{ include "netsy.serviceAccount" .root }}
+serviceAccountName: {{ include "netsy.serviceAccount" . }}
 automountServiceAccountToken: false # Netsy doesn't talk to Kubernetes
 enableServiceLinks: false
 securityContext:
