@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/elector"
+	"github.com/netsy-io/netsy/pkg/identity"
+	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/registry"
 )
 
@@ -35,11 +37,12 @@ const (
 	failTwice    faultKind = "fail-twice"
 	deafen       faultKind = "deafen"
 	ghost        faultKind = "ghost"
+	handOver     faultKind = "hand-over"
 )
 
 var allKinds = []faultKind{
 	crashNode, crashPrimary, crashElector, restartNode, wipeNode, pauseNode, pauseElector, cutNode, cutPair,
-	cutElector, splitAll, breakCalls, outageOfOne, outageOfAll, badStore, joinNode, corner, failTwice, deafen, ghost, crashJanitor, pauseJanitor,
+	cutElector, splitAll, breakCalls, outageOfOne, outageOfAll, badStore, joinNode, corner, failTwice, deafen, ghost, crashJanitor, pauseJanitor, handOver,
 }
 
 // nemesis does one thing after the other to a world. Everything that it does has an
@@ -181,7 +184,33 @@ func (n *nemesis) do(ctx context.Context, k faultKind) {
 		n.deafen(ctx)
 	case ghost:
 		n.ghost(ctx)
+	case handOver:
+		n.handOver(ctx)
 	}
+}
+
+// handOver asks the Primary to hand over, as an operator does: to anybody or to one node,
+// fit for it or not, and sometimes hardly waits for the answer.
+func (n *nemesis) handOver(ctx context.Context) {
+	p := n.w.primary()
+	if p == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(n.rng.Int64N(int64(2*time.Second))))
+	defer cancel()
+	operator := n.w.net.join("operator", identity.RoleAdmin)
+	defer operator.kill()
+	peer := peerpb.NewPeerClient(conn{operator, p.name})
+	req := &peerpb.StepDownRequest{}
+	if n.rng.IntN(2) == 0 {
+		req.Successor = n.node().name
+	}
+	state, err := peer.GetNodeState(ctx, &peerpb.GetNodeStateRequest{})
+	if err == nil {
+		req.Epoch = state.ServedEpoch
+		_, err = peer.StepDown(ctx, req)
+	}
+	n.w.note("%s is asked to hand over to %q: %v", p.name, req.Successor, err)
 }
 
 // corner does several things to the Primary, those who follow it and what lies between,
