@@ -22,6 +22,7 @@ import (
 
 	"github.com/netsy-io/netsy/pkg/config"
 	"github.com/netsy-io/netsy/pkg/identity"
+	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/objectstore/instrumented"
 	"github.com/netsy-io/netsy/pkg/objectstore/open"
@@ -77,7 +78,15 @@ func newStoreProcess(ctx context.Context, p *config.Process, log hclog.Logger) (
 	}
 	measures := instrumented.NewMetrics(d.metrics)
 	d.store, d.reach = instrumented.Wrap(st, measures), &measures.Reach
+	d.sayStart()
 	return d, nil
+}
+
+// sayStart logs what somebody who reads only this log has to know first.
+func (d *process) sayStart() {
+	v, c := version.Get(), d.Cluster
+	d.log.Info("starting", "event", logevent.ProcessStarting, "version", v.Version, "commit", v.Commit, "go", v.Go, "cluster_id", c.ClusterID, "store", d.store,
+		"quorum", c.Replication.Quorum, "heartbeat_interval", c.HeartbeatInterval, "primary_prior_timeout", c.Elector.PrimaryPriorTimeout)
 }
 
 // serverOptions protect and measure a gRPC server.

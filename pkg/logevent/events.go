@@ -225,6 +225,8 @@ const (
 
 // The process itself.
 const (
+	// ProcessStarting: A process begins, with the version, the cluster and the settings that it says.
+	ProcessStarting = "process_starting"
 	// StartGivenUp: A process was told to stop while it was starting, and ends.
 	StartGivenUp = "start_given_up"
 	// ManagerUntold: The service manager can't be told that the start is over; tried again every second.
