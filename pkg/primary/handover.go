@@ -112,7 +112,7 @@ func (c *committer) noHeir(named string) error {
 		if f.Ref.NodeID != named || !f.Connected {
 			continue
 		}
-		return fmt.Errorf("%w: %s follows; healthy: %t, up to revision %d, the object log is at %d, voter: %t",
+		return fmt.Errorf("%w: %s follows; in time: %t, up to revision %d, the object log is at %d, voter: %t",
 			ErrUnfitHeir, f.Ref, f.Healthy, f.Receipt, c.ledger.logged, votes(c.recorded, f.Ref))
 	}
 	return fmt.Errorf("%w: %s doesn't follow this Primary", ErrUnfitHeir, named)

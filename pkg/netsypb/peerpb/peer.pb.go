@@ -139,7 +139,7 @@ const (
 	StepDownRefusal_REASON_BUSY         StepDownRefusal_Reason = 2 // it is stepping down or stopping already
 	StepDownRefusal_REASON_SELF         StepDownRefusal_Reason = 3 // the successor is the Primary itself
 	StepDownRefusal_REASON_UNKNOWN_NODE StepDownRefusal_Reason = 4 // the successor is no member
-	StepDownRefusal_REASON_UNFIT        StepDownRefusal_Reason = 5 // the successor doesn't follow, is not healthy, or is no voter
+	StepDownRefusal_REASON_UNFIT        StepDownRefusal_Reason = 5 // the successor doesn't follow, its receipts are late, or it is no voter
 	StepDownRefusal_REASON_BEHIND       StepDownRefusal_Reason = 6 // nobody who may take over came to hold all in time
 	StepDownRefusal_REASON_ALONE        StepDownRefusal_Reason = 7 // no other node could take over
 	StepDownRefusal_REASON_NO_ELECTOR   StepDownRefusal_Reason = 8 // no elector has been heard lately: nobody would be elected
