@@ -4,7 +4,6 @@ package packaging
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,12 +36,13 @@ var want = map[string]struct {
 	"/usr/share/doc/netsy/copyright":                  {0o644, false, "LICENSE"},
 }
 
-// All pages of docs are in the packages.
-func init() {
+// wantPages adds all pages of docs to what is wanted.
+func wantPages(t *testing.T) {
+	t.Helper()
 	for _, dir := range []string{"", "guides/"} {
 		pages, err := filepath.Glob("../../docs/" + dir + "*.md")
 		if err != nil || len(pages) < 5 {
-			panic(fmt.Sprintf("docs/%s has %d pages: %v", dir, len(pages), err))
+			t.Fatalf("docs/%s has %d pages: %v", dir, len(pages), err)
 		}
 		for _, p := range pages {
 			name := dir + filepath.Base(p)
@@ -67,6 +67,7 @@ func packages(t *testing.T) map[string]*pack {
 }
 
 func TestFilesOfPackages(t *testing.T) {
+	wantPages(t)
 	for format, p := range packages(t) {
 		for path, w := range want {
 			got, ok := p.files[path]
