@@ -42,8 +42,8 @@ const heldFor = 2 * refusedPause
 // compete is one attempt to take office, and the term in it.
 func (e *Elector) compete(ctx context.Context) error {
 	if e.Held() != nil {
-		clear := time.AfterFunc(heldFor, func() { e.hold(nil) })
-		defer clear.Stop()
+		forget := time.AfterFunc(heldFor, func() { e.hold(nil) })
+		defer forget.Stop()
 	}
 	return e.lock.Run(ctx, e.lead)
 }
