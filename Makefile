@@ -116,6 +116,15 @@ bench: ## Measure Netsy beside etcd and kine in one run, about an hour (BENCHFLA
 bench-quick: ## The same with fewer clients and sizes, in minutes.
 	cd test/bench && go run . -quick $(BENCHFLAGS)
 
+.PHONY: microbench
+microbench: ## Run the micro-benchmarks of pkg/ into bin/microbench/, minutes (BENCH=Tree, COUNT=6, BENCHTIME=200ms).
+	test/microbench/run.sh
+
+.PHONY: microbench-compare
+microbench-compare: ## Run them at another revision and here in turns, and compare (BASE=main).
+	@test -n "$(BASE)" || { echo "BASE names the revision to compare with"; exit 1; }
+	test/microbench/run.sh "$(BASE)"
+
 .PHONY: clean
 clean: ## Remove what was built and the local cluster's data.
 	rm -rf bin dist dev-data
