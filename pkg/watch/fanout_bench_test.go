@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/netsy-io/netsy/pkg/record"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -15,6 +16,7 @@ const watchesPerStream = 50
 
 // audience is a hub and the streams of its watches, read by nobody but the benchmark.
 type audience struct {
+	ctx     context.Context // ends a wait for what doesn't come
 	hub     *Hub
 	streams []*Stream
 	watches int
@@ -26,7 +28,10 @@ func gather(b *testing.B, n int, prefix func(i int) string) *audience {
 	s := newStore()
 	s.write()
 	a := &audience{hub: NewHub(s, 1, Options{}), watches: n, rev: 1}
+	var cancel context.CancelFunc
+	a.ctx, cancel = context.WithTimeout(b.Context(), time.Minute) // only a broken hub meets it
 	b.Cleanup(func() {
+		cancel()
 		for _, s := range a.streams {
 			s.Close()
 		}
@@ -37,10 +42,10 @@ func gather(b *testing.B, n int, prefix func(i int) string) *audience {
 			a.streams = append(a.streams, a.hub.NewStream())
 		}
 		st, p := a.streams[len(a.streams)-1], prefix(i)
-		if err := st.Create(b.Context(), &pb.WatchCreateRequest{Key: []byte(p + "/"), RangeEnd: []byte(p + "0")}); err != nil {
+		if err := st.Create(a.ctx, &pb.WatchCreateRequest{Key: []byte(p + "/"), RangeEnd: []byte(p + "0")}); err != nil {
 			b.Fatal(err)
 		}
-		if r, err := st.Recv(b.Context()); err != nil || !r.Created || r.Canceled {
+		if r, err := st.Recv(a.ctx); err != nil || !r.Created || r.Canceled {
 			b.Fatal(r, err)
 		}
 	}
@@ -74,10 +79,9 @@ func BenchmarkMicroFanOut(b *testing.B) {
 
 // receive takes one response for each watch, and counts those that hold the last event.
 func (a *audience) receive(b *testing.B) (got int) {
-	ctx := context.Background()
 	for i, s := range a.streams {
 		for range min(watchesPerStream, a.watches-i*watchesPerStream) {
-			r, err := s.Recv(ctx)
+			r, err := s.Recv(a.ctx)
 			if err != nil {
 				b.Fatal(err)
 			}
