@@ -88,7 +88,8 @@ func benchReplicate(b *testing.B, n int) {
 	f := p.reign(1)
 	l := &link{serve: f.Serve, peer: "r", window: 16}
 	b.Cleanup(l.wg.Wait)
-	r.follow(1, l).mustAgree()
+	following := r.follow(1, l)
+	following.mustAgree()
 	rev := record.Revision(1)
 	r.awaitReceipt(f, rev)
 	b.ReportAllocs()
@@ -104,6 +105,7 @@ func benchReplicate(b *testing.B, n int) {
 		r.awaitPublished(rev)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(int(rev)-1), "ns/record")
+	following.stop() // watches hear of a revision just after readers see it
 	if r.st.Tail().Revision != rev || r.st.Snapshot().Revision() != rev || r.hub.Revision() != rev {
 		b.Errorf("the follower stored up to %d, published up to %d, of %d", r.st.Tail().Revision, r.st.Snapshot().Revision(), rev)
 	}
