@@ -9,16 +9,17 @@ import (
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
-// scratch is what encoding a chunk needs for a moment: one record, and all of them.
-type scratch struct{ body, rest []byte }
+// scratch is what encoding a chunk needs for a moment: one record, all of them, and the file.
+type scratch struct{ body, rest, file []byte }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// maxPooled is the size beyond which scratch space isn't kept: chunks are cut at 4 MB.
-const maxPooled = 8 << 20
+// maxPooled is the size beyond which scratch space isn't kept: chunks are cut at 4 MB, which
+// is there twice.
+const maxPooled = 12 << 20
 
 func (s *scratch) release() {
-	if cap(s.body)+cap(s.rest) <= maxPooled {
+	if cap(s.body)+cap(s.rest)+cap(s.file) <= maxPooled {
 		scratches.Put(s)
 	}
 }
@@ -36,7 +37,7 @@ func EncodeChunk(h Header, recs []record.Record) ([]byte, error) {
 	s := scratches.Get().(*scratch)
 	defer s.release()
 	w := Writer{header: h, order: newOrder(&h)}
-	s.rest = s.rest[:0]
+	s.rest = slices.Grow(s.rest[:0], roughSize(recs))
 	for i := range recs {
 		var err error
 		if s.body, s.rest, err = w.encode(s.body[:0], s.rest, &recs[i]); err != nil {
@@ -51,26 +52,42 @@ func EncodeChunk(h Header, recs []record.Record) ([]byte, error) {
 		return nil, err
 	}
 	s.rest = appendFooter(s.rest, &f)
-	return assemble(&h, s.rest), nil
+	return s.assemble(&h), nil
 }
 
 func chunkCompression(recs []record.Record) Compression {
-	size := 0
-	for i := range recs {
-		size += recs[i].Size()
-	}
-	if size > CompressAbove {
+	if contentSize(recs) > CompressAbove {
 		return Zstd
 	}
 	return None
 }
 
-func assemble(h *Header, rest []byte) []byte {
-	head := appendHeader(nil, h)
-	if h.Compression == Zstd {
-		return chunkEncoder.EncodeAll(rest, head)
+// contentSize is the bytes of keys and values.
+func contentSize(recs []record.Record) int {
+	size := 0
+	for i := range recs {
+		size += recs[i].Size()
 	}
-	return append(slices.Grow(head, len(rest)), rest...)
+	return size
+}
+
+// roughSize is room for recs, encoded, so that it needn't grow as it is filled: a record
+// takes some 70 to 110 bytes beside its key and value. It is never beyond what a chunk may have.
+func roughSize(recs []record.Record) int {
+	const overhead = 112
+	return min(contentSize(recs)+len(recs)*overhead+maxFooterSize, MaxChunkSize)
+}
+
+// assemble puts the header before the rest, compressed if it is to be, and returns a file
+// that is as large as it has to be: it stays as long as its upload takes.
+func (s *scratch) assemble(h *Header) []byte {
+	s.file = appendHeader(s.file[:0], h)
+	if h.Compression == Zstd {
+		s.file = chunkEncoder.EncodeAll(s.rest, slices.Grow(s.file, chunkEncoder.MaxEncodedSize(len(s.rest))))
+	} else {
+		s.file = append(s.file, s.rest...)
+	}
+	return bytes.Clone(s.file)
 }
 
 // DecodeChunk decodes and verifies a whole chunk; of a tombstone it returns no

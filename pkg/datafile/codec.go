@@ -7,14 +7,20 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// chunkEncoder compresses whole chunks. EncodeAll is safe for concurrent use; two at
-// a time are enough for one writer and a command beside it.
+// chunkEncoder compresses whole chunks. EncodeAll is safe for concurrent use, one call at
+// a time: a process writes one chunk at a time.
 var chunkEncoder = newChunkEncoder()
+
+// chunkWindow is how far back a chunk's encoder looks. Twice as much is kept for as long as
+// the process lives. The fastest level remembers 32768 places, and has overwritten
+// them long before a MiB is through: a larger window finds no more.
+const chunkWindow = 1 << 20
 
 // newChunkEncoder makes what the encoder otherwise makes at its first use, channels
 // among it: a synctest bubble must not own those of the whole process.
 func newChunkEncoder() *zstd.Encoder {
-	e := must(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2)))
+	e := must(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+		zstd.WithWindowSize(chunkWindow)))
 	e.EncodeAll([]byte{0}, nil)
 	return e
 }
