@@ -121,6 +121,7 @@ func (s *Server) Register(g *grpc.Server) {
 // (etcd: server/etcdserver/api/v3rpc/grpc.go, server/embed/config.go).
 func GRPCOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(maxRequestBytes + grpcOverheadBytes),
 		grpc.MaxSendMsgSize(math.MaxInt32), // unpaged lists can be huge
 		grpc.MaxConcurrentStreams(math.MaxUint32),
