@@ -20,26 +20,38 @@ type builds struct {
 	devserver string
 
 	gateway *gateway
+	tools   map[string]string // paths by name
+	started int               // how many targets have been
+
+	contention bool // Netsy notes waiting for locks and channels, too
 }
 
 // build builds what the named targets need.
 func build(ctx context.Context, dir string) (*builds, error) {
-	b := &builds{dir: dir, devserver: filepath.Join(dir, "devserver")}
+	b := &builds{dir: dir, devserver: filepath.Join(dir, "devserver"), tools: map[string]string{}}
 	var err error
 	if b.self, err = os.Executable(); err != nil {
 		return nil, err
 	}
-	say("building Netsy")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", b.devserver, "./test/devserver")
-	cmd.Dir, cmd.Stderr = "../..", os.Stderr
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("building Netsy: %w", err)
-	}
-	return b, nil
+	return b, b.netsy(ctx, "./test/devserver")
 }
 
-// tool has a pinned tool of a module built, into go's own cache, and returns its path.
-func tool(ctx context.Context, module, name string) (string, error) {
+// netsy builds main packages of Netsy's into the directory.
+func (b *builds) netsy(ctx context.Context, packages ...string) error {
+	say("building %s", strings.Join(packages, " "))
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-o", b.dir + "/"}, packages...)...)
+	cmd.Dir, cmd.Stderr = "../..", os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("building Netsy: %w", err)
+	}
+	return nil
+}
+
+// tool has a pinned tool of a module built, once, into go's own cache, and returns its path.
+func (b *builds) tool(ctx context.Context, module, name string) (string, error) {
+	if path := b.tools[name]; path != "" {
+		return path, nil
+	}
 	say("building %s", name)
 	cmd := exec.CommandContext(ctx, "go", "tool", "-n", name)
 	var stderr bytes.Buffer
@@ -48,7 +60,8 @@ func tool(ctx context.Context, module, name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("go tool %s in %s: %w\n%s", name, module, err, stderr.Bytes())
 	}
-	return strings.TrimSpace(string(out)), nil
+	b.tools[name] = strings.TrimSpace(string(out))
+	return b.tools[name], nil
 }
 
 func (b *builds) close() {
@@ -59,7 +72,7 @@ func (b *builds) close() {
 
 // gateway is a real S3 server over a directory, shared by the targets that need one.
 type gateway struct {
-	cmd  *exec.Cmd
+	proc *process
 	url  string
 	root string
 }
@@ -73,11 +86,12 @@ func (g *gateway) env() []string {
 	return []string{"AWS_ACCESS_KEY_ID=" + gatewayAccess, "AWS_SECRET_ACCESS_KEY=" + gatewaySecret, "AWS_REGION=" + gatewayRegion}
 }
 
-func (b *builds) bucket(ctx context.Context) (*gateway, error) {
+// s3 is the S3 server, started when it is first needed.
+func (b *builds) s3(ctx context.Context) (*gateway, error) {
 	if b.gateway != nil {
 		return b.gateway, nil
 	}
-	bin, err := tool(ctx, "../objectstore", "versitygw")
+	bin, err := b.tool(ctx, "../objectstore", "versitygw")
 	if err != nil {
 		return nil, err
 	}
@@ -89,18 +103,24 @@ func (b *builds) bucket(ctx context.Context) (*gateway, error) {
 	if err := os.MkdirAll(g.root, 0o755); err != nil {
 		return nil, err
 	}
-	g.cmd = exec.Command(bin, "--quiet", "--port", addr, "--access", gatewayAccess, "--secret", gatewaySecret, "--region", gatewayRegion, "posix", g.root)
-	g.cmd.Stderr = progress
-	if err := g.cmd.Start(); err != nil {
+	cmd := exec.Command(bin, "--quiet", "--port", addr, "--access", gatewayAccess, "--secret", gatewaySecret, "--region", gatewayRegion, "posix", g.root)
+	cmd.Stderr = progress
+	if g.proc, err = launch(cmd, interrupt{cmd}); err != nil {
 		return nil, err
 	}
 	b.gateway = g
 	return g, awaitListening(ctx, addr)
 }
 
+// bucket makes a bucket, and returns its directory.
+func (g *gateway) bucket(name string) (dir string, err error) {
+	dir = filepath.Join(g.root, name)
+	return dir, os.MkdirAll(dir, 0o755)
+}
+
 func (g *gateway) stop() {
-	g.cmd.Process.Kill()
-	g.cmd.Wait()
+	g.proc.cmd.Process.Kill()
+	<-g.proc.ended
 }
 
 func freeAddr() (string, error) {

@@ -23,17 +23,6 @@ type load struct {
 	round    int // which makes keys differ
 }
 
-// sample is one measurement.
-type sample struct {
-	Ops       int           `json:"ops"`
-	Rate      float64       `json:"rate"` // operations a second
-	P50       time.Duration `json:"p50_ns"`
-	P99       time.Duration `json:"p99_ns"`
-	ServerCPU time.Duration `json:"server_cpu_ns"` // an operation
-	ClientCPU time.Duration `json:"client_cpu_ns"` // an operation
-	Peak      int64         `json:"peak_bytes"`    // of memory, of the server, since its start
-}
-
 // worker is one client, which does one thing after another.
 type worker struct {
 	id    int
@@ -42,13 +31,22 @@ type worker struct {
 	value []byte
 	rng   *rand.Rand
 	rev   map[string]int64 // mod revisions of keys that it alone writes
+	last  int64            // revision of its last write
+	blind bool             // the server keeps nothing, so what it answers means nothing
 }
 
 // op is one request, or what a client does as one.
 type op func(ctx context.Context, w *worker) error
 
+// work is what clients do in a measurement. Nothing but do is measured.
+type work struct {
+	prepare op
+	do      op
+	check   func(ctx context.Context, ws []*worker) error // whether the servers have what they acknowledged
+}
+
 // drive lets every client do one op after another, for the load's duration.
-func drive(ctx context.Context, t *target, l load, prepare, do op) (sample, error) {
+func drive(ctx context.Context, t *target, l load, k work) (sample, error) {
 	conns, err := t.dial(max(1, l.clients/perConn, min(l.clients, len(t.Endpoints))))
 	defer closeAll(conns)
 	if err != nil {
@@ -57,17 +55,31 @@ func drive(ctx context.Context, t *target, l load, prepare, do op) (sample, erro
 	workers := make([]*worker, l.clients)
 	for i := range workers {
 		workers[i] = newWorker(i, conns[i%len(conns)], l)
+		workers[i].blind = t.name == noopName
 	}
-	if err := each(ctx, workers, prepare); err != nil {
+	if err := each(ctx, workers, k.prepare); err != nil {
 		return sample{}, err
 	}
 	m, err := begin(t)
 	if err != nil {
 		return sample{}, err
 	}
-	took := make([][]time.Duration, l.clients)
-	err = each(ctx, workers, func(ctx context.Context, w *worker) error {
-		for begun := time.Now(); begun.Sub(m.begun) < l.duration; w.n++ {
+	took, err := repeat(ctx, workers, k.do, m.begun, l.duration)
+	if err != nil {
+		return sample{}, err
+	}
+	s, err := m.end(took)
+	if err == nil && k.check != nil && t.name != noopName {
+		err = k.check(ctx, workers)
+	}
+	return s, err
+}
+
+// repeat lets all workers do something again and again, and returns how long each took.
+func repeat(ctx context.Context, workers []*worker, do op, start time.Time, d time.Duration) ([]time.Duration, error) {
+	took := make([][]time.Duration, len(workers))
+	err := each(ctx, workers, func(ctx context.Context, w *worker) error {
+		for begun := time.Now(); begun.Sub(start) < d; w.n++ {
 			if err := do(ctx, w); err != nil {
 				return err
 			}
@@ -77,22 +89,22 @@ func drive(ctx context.Context, t *target, l load, prepare, do op) (sample, erro
 		}
 		return nil
 	})
-	if err != nil {
-		return sample{}, err
-	}
-	return m.end(slices.Concat(took...))
+	return slices.Concat(took...), err
 }
 
 func newWorker(i int, conn *grpc.ClientConn, l load) *worker {
-	w := &worker{
-		id: i, kv: pb.NewKVClient(conn), value: make([]byte, l.size),
-		rng: rand.New(rand.NewPCG(uint64(i), uint64(l.round))), rev: map[string]int64{},
+	rng := rand.New(rand.NewPCG(uint64(i), uint64(l.round)))
+	return &worker{id: i, kv: pb.NewKVClient(conn), value: text(rng, l.size), rng: rng, rev: map[string]int64{}}
+}
+
+// text is neither what compresses to nothing, nor noise: objects are text.
+func text(rng *rand.Rand, size int) []byte {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789{}\":, "
+	b := make([]byte, size)
+	for i := range b {
+		b[i] = letters[rng.IntN(len(letters))]
 	}
-	const text = "abcdefghijklmnopqrstuvwxyz0123456789{}\":, "
-	for j := range w.value { // neither what compresses to nothing, nor noise: objects are text
-		w.value[j] = text[w.rng.IntN(len(text))]
-	}
-	return w
+	return b
 }
 
 // each runs f for all workers at once, and returns the first error.
@@ -112,34 +124,4 @@ func each(ctx context.Context, workers []*worker, f op) error {
 	}
 	wg.Wait()
 	return context.Cause(ctx)
-}
-
-// meter measures what a target uses from begin to end.
-type meter struct {
-	t      *target
-	begun  time.Time
-	server usage
-	client time.Duration
-}
-
-func begin(t *target) (*meter, error) {
-	u, err := usageOf(t.pids()...)
-	return &meter{t: t, begun: time.Now(), server: u, client: ownCPU()}, err
-}
-
-func (t *target) pids() []int { return append([]int{t.cmd.Process.Pid}, t.also...) }
-
-// end makes a sample of how long the operations took. It sorts them.
-func (m *meter) end(took []time.Duration) (sample, error) {
-	elapsed := time.Since(m.begun)
-	u, err := usageOf(m.t.pids()...)
-	if err != nil || len(took) == 0 {
-		return sample{}, err
-	}
-	slices.Sort(took)
-	n := len(took)
-	return sample{
-		Ops: n, Rate: float64(n) / elapsed.Seconds(), P50: took[n/2], P99: took[n*99/100],
-		ServerCPU: (u.cpu - m.server.cpu) / time.Duration(n), ClientCPU: (ownCPU() - m.client) / time.Duration(n), Peak: u.peak,
-	}, nil
 }

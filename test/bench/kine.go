@@ -7,13 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-
-	"go.etcd.io/etcd/client/pkg/v3/transport"
 )
 
 // kine starts the pinned kine, as its own command with its own defaults, on SQLite.
 func kine(ctx context.Context, b *builds, k kind, dir string) (*target, error) {
-	bin, err := tool(ctx, "kine", "kine")
+	bin, err := b.tool(ctx, "kine", "kine")
 	if err != nil {
 		return nil, err
 	}
@@ -33,15 +31,15 @@ func kine(ctx context.Context, b *builds, k kind, dir string) (*target, error) {
 	cmd := exec.Command(bin, "--listen-address", "tcp://"+addr, "--metrics-bind-address", "0",
 		"--server-cert-file", info.CertFile, "--server-key-file", info.KeyFile)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log // it keeps ./db/state.db
-	if err := cmd.Start(); err != nil {
+	p, err := launch(cmd, interrupt{cmd})
+	if err != nil {
 		return nil, err
 	}
-	cfg, err := transport.TLSInfo{TrustedCAFile: info.CertFile, CertFile: info.CertFile, KeyFile: info.KeyFile}.ClientConfig()
 	t := &target{
-		name: k.name, base: k.base, cmd: cmd, tls: cfg, stdin: interrupt{cmd},
-		access: access{Endpoints: []string{"https://" + addr}},
+		name: k.name, base: k.base, procs: []*process{p},
+		access: access{Endpoints: []string{"https://" + addr}, CA: info.CertFile, Cert: info.CertFile, Key: info.KeyFile},
 	}
-	if err = errors.Join(err, awaitListening(ctx, addr)); err != nil {
+	if err = errors.Join(t.trust(), awaitListening(ctx, addr)); err != nil {
 		return nil, errors.Join(err, t.stop())
 	}
 	return t, nil

@@ -7,16 +7,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -29,7 +31,7 @@ func main() {
 		return
 	}
 	if err == nil {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		err = run(ctx, o)
 	}
@@ -51,12 +53,23 @@ type options struct {
 	duration        time.Duration
 	rounds          int
 	quick           bool
+	keys            int           // of the memory shape, twice
+	requestsFor     time.Duration // of the requests shape
 	dir             string
 	json            string
 	profiles        string
+	out             io.Writer // of the tables
+}
+
+func (o options) settling() settling {
+	if o.quick {
+		return settlingBriefly
+	}
+	return settlingFully
 }
 
 func parse(args []string) (o options, err error) {
+	o.out = os.Stdout
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	list := func(name, usage string, into *[]string) {
 		f.Func(name, usage, func(s string) error { *into = strings.Split(s, ","); return nil })
@@ -77,31 +90,35 @@ func parse(args []string) (o options, err error) {
 	list("shapes", "kinds of load (default all: "+strings.Join(shapeNames(), ",")+")", &o.shapes)
 	numbers("clients", "concurrent clients, or watchers (default: what each shape has)", &o.clients)
 	numbers("value", "bytes of each value (default: what each shape has)", &o.sizes)
-	f.DurationVar(&o.duration, "duration", 0, "length of a measurement (default 3s; 1s with -quick)")
+	f.DurationVar(&o.duration, "duration", 0, "length of a measurement (default 2s; 500ms with -quick)")
 	f.IntVar(&o.rounds, "rounds", 0, "measurements of each server, interleaved; the table has their medians (default 5; 3 with -quick)")
 	f.BoolVar(&o.quick, "quick", false, "fewer clients and sizes, shorter: minutes")
 	f.StringVar(&o.dir, "dir", "", "where the servers keep their data (default: a temporary directory); its disk counts")
 	f.StringVar(&o.json, "json", "", "file for all samples")
-	f.StringVar(&o.profiles, "profiles", "", "directory for a processor profile of Netsy in each last round")
+	f.IntVar(&o.keys, "keys", 0, "keys of the memory shape, which has them once and twice (default 100000; 10000 with -quick)")
+	f.DurationVar(&o.requestsFor, "requests-for", 0, "how long the requests shape counts, idle and at work (default 60s; 8s with -quick)")
+	f.StringVar(&o.profiles, "profiles", "", "directory for profiles of Netsy in each last round: processor, allocations, heap, waiting")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	if o.duration == 0 {
-		o.duration = map[bool]time.Duration{true: quickDuration, false: fullDuration}[o.quick]
+	o.setDefaults()
+	return o, errors.Join(checkNames("shapes", o.shapes, shapeNames()), checkNames("targets", o.targets, kindNames()))
+}
+
+func (o *options) setDefaults() {
+	d := options{duration: fullDuration, rounds: 5, keys: 100_000, requestsFor: time.Minute}
+	if o.quick {
+		d = options{duration: quickDuration, rounds: 3, keys: 10_000, requestsFor: 8 * time.Second}
 	}
-	if o.rounds == 0 {
-		o.rounds = map[bool]int{true: 3, false: 5}[o.quick]
-	}
-	for _, s := range o.shapes {
-		if !slices.Contains(shapeNames(), s) {
-			return o, fmt.Errorf("-shapes: there is no %q; there are %s", s, strings.Join(shapeNames(), ", "))
-		}
-	}
-	return o, nil
+	o.duration, o.rounds = cmp.Or(o.duration, d.duration), cmp.Or(o.rounds, d.rounds)
+	o.keys, o.requestsFor = cmp.Or(o.keys, d.keys), cmp.Or(o.requestsFor, d.requestsFor)
 }
 
 func shapeNames() (names []string) {
 	for _, s := range shapes {
+		names = append(names, s.name)
+	}
+	for _, s := range studies {
 		names = append(names, s.name)
 	}
 	return names
@@ -117,12 +134,4 @@ var progress = os.Stderr
 
 func say(format string, args ...any) {
 	fmt.Fprintf(progress, "%s "+format+"\n", append([]any{time.Now().Format("15:04:05")}, args...)...)
-}
-
-func writeJSON(path string, results []*result) error {
-	b, err := json.MarshalIndent(results, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, append(b, '\n'), 0o644)
 }

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -23,8 +20,11 @@ type result struct {
 	Base    string   `json:"base"`
 	Samples []sample `json:"samples"`
 	Err     string   `json:"error,omitempty"`
+	skipped bool
 }
 
+// run measures what is asked for. Measurements that failed are an error at the end: the
+// tables say which.
 func run(ctx context.Context, o options) error {
 	if o.dir == "" {
 		tmp, err := os.MkdirTemp("", "netsy-bench")
@@ -38,33 +38,67 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	b.contention = o.profiles != ""
 	defer b.close()
-	targets, err := startAll(ctx, b, o.targets)
-	defer stopAll(targets)
-	if err != nil {
+	r := &results{Begun: time.Now()}
+	if r.Machine, err = machineOf(ctx, o.dir); err != nil {
 		return err
 	}
-	var all []*result
+	r.Machine.print(o.out)
+	for _, p := range o.plan() {
+		if err := r.measure(ctx, b, p, o); err != nil {
+			return err
+		}
+	}
+	for _, s := range studies {
+		if !contains(o.shapes, s.name) {
+			continue
+		}
+		say("%s", s.name)
+		if err := s.run(ctx, b, o, r); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	r.verdict(o.out)
+	if o.json != "" {
+		if err := writeJSON(o.json, r); err != nil {
+			return err
+		}
+	}
+	if n := r.failures(); n > 0 {
+		return fmt.Errorf("%d measurements failed: the tables say why", n)
+	}
+	return nil
+}
+
+// job is one load of a shape.
+type job struct {
+	shape shape
+	load  load
+}
+
+// plan orders the loads that are asked for; those that stand together share servers. Servers are
+// started anew as often as their data would otherwise fill disks.
+func (o options) plan() (plan [][]job) {
+	at := map[string]int{}
 	for _, s := range shapes {
 		if !contains(o.shapes, s.name) {
 			continue
 		}
 		if o.quick {
-			s = quick(s)
+			s = s.briefly()
 		}
 		for _, l := range o.loads(s) {
-			rs, err := compare(ctx, targets, s, l, o)
-			if err != nil {
-				return err
+			key := fmt.Sprint(s.group, l.size)
+			i, ok := at[key]
+			if !ok {
+				i, plan = len(plan), append(plan, nil)
+				at[key] = i
 			}
-			all = append(all, rs...)
-			report(os.Stdout, s, l, rs)
+			plan[i] = append(plan[i], job{s, l})
 		}
 	}
-	if o.json != "" {
-		return writeJSON(o.json, all)
-	}
-	return nil
+	return plan
 }
 
 // loads is what a shape is measured with.
@@ -83,9 +117,28 @@ func (o options) loads(s shape) (ls []load) {
 	return ls
 }
 
+// measure starts the servers, and puts the loads on them.
+func (r *results) measure(ctx context.Context, b *builds, jobs []job, o options) error {
+	targets, err := startAll(ctx, b, o.targets)
+	defer func() { endAll(targets) }()
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		rs, err := compare(ctx, targets, j, o)
+		if err != nil {
+			return err
+		}
+		r.Loads = append(r.Loads, rs...)
+		report(o.out, j.shape, j.load, rs)
+	}
+	return nil
+}
+
 // compare measures all targets under one load, in turn, round by round. A target that
 // fails is left out of the rest, and the table says why.
-func compare(ctx context.Context, targets []*target, s shape, l load, o options) ([]*result, error) {
+func compare(ctx context.Context, targets []*target, j job, o options) ([]*result, error) {
+	s, l := j.shape, j.load
 	var rs []*result
 	for _, t := range targets {
 		rs = append(rs, &result{Shape: s.name, Clients: l.clients, Size: l.size, Target: t.name, Base: t.base})
@@ -109,7 +162,7 @@ func compare(ctx context.Context, targets []*target, s shape, l load, o options)
 				return nil, context.Cause(ctx)
 			}
 			if err != nil {
-				rs[i].Err = err.Error()
+				rs[i].Err, rs[i].skipped = err.Error(), errors.Is(err, errSkipped)
 				continue
 			}
 			rs[i].Samples = append(rs[i].Samples, sample)
@@ -119,13 +172,18 @@ func compare(ctx context.Context, targets []*target, s shape, l load, o options)
 }
 
 // patience is how long a measurement may take longer than it should.
-const patience = 90 * time.Second
+const patience = 60 * time.Second
 
-// runWithin gives a target up that doesn't come to an end: then the others' figures
-// are not lost.
+// runWithin gives a target up that doesn't come to an end, or whose process has ended: then the
+// others' figures are not lost.
 func (s shape) runWithin(ctx context.Context, t *target, l load) (sample, error) {
+	if err := t.ended(); err != nil {
+		return sample{}, err
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, l.duration+patience, errors.New("it didn't come to an end"))
 	defer cancel()
+	ctx, lost := t.whileRunning(ctx)
+	defer lost(nil)
 	m, err := s.run(ctx, t, l)
 	if err != nil && ctx.Err() != nil {
 		err = errors.Join(context.Cause(ctx), err)
@@ -133,32 +191,17 @@ func (s shape) runWithin(ctx context.Context, t *target, l load) (sample, error)
 	return m, err
 }
 
-// profile takes a processor profile of the target meanwhile; the function that it
-// returns waits for it.
-func profile(ctx context.Context, t *target, dir, name string, d time.Duration) func() error {
-	done := make(chan error, 1)
-	go func() { // stop waits for it
-		done <- func() error {
-			url := fmt.Sprintf("%s/profile?seconds=%d", t.Profiles, max(1, int(d.Seconds())))
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-			if err != nil {
-				return err
+// whileRunning ends the context with a process of the target.
+func (t *target) whileRunning(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	for _, p := range t.procs {
+		go func() { // ends with the context
+			select {
+			case <-p.ended:
+				cancel(t.ended())
+			case <-ctx.Done():
 			}
-			resp, err := http.DefaultClient.Do(req)
-			if err != nil {
-				return err
-			}
-			defer resp.Body.Close()
-			if err := os.MkdirAll(dir, 0o755); err != nil {
-				return err
-			}
-			f, err := os.Create(filepath.Join(dir, name+".pprof"))
-			if err != nil {
-				return err
-			}
-			_, err = io.Copy(f, resp.Body)
-			return errors.Join(err, f.Close())
 		}()
-	}()
-	return func() error { return <-done }
+	}
+	return ctx, cancel
 }

@@ -18,6 +18,9 @@ func serve(args []string) error {
 	if len(args) != 3 {
 		return fmt.Errorf("usage: %s KIND DIR MEMBERS", serveArg)
 	}
+	if args[0] == etcdMember {
+		return serveEtcdMember(args[1], args[2])
+	}
 	members, err := strconv.Atoi(args[2])
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"go.etcd.io/etcd/client/pkg/v3/transport"
@@ -13,14 +14,14 @@ import (
 )
 
 // serveEtcd runs an etcd cluster with TLS, between its members too, and its defaults
-// otherwise, until standard input ends.
+// but for the quota, until standard input ends.
 func serveEtcd(dir string, members int) error {
 	info, err := selfSigned(dir)
 	if err != nil {
 		return err
 	}
 	info.TrustedCAFile = info.CertFile // for the members, which are each other's clients
-	peers, initial, err := peerURLs(members)
+	peers, err := peerURLs(members)
 	if err != nil {
 		return err
 	}
@@ -33,9 +34,9 @@ func serveEtcd(dir string, members int) error {
 		}
 	}()
 	var g errgroup.Group
-	for i, peer := range peers { // together: each waits for the others
+	for i := range peers { // together: each waits for the others
 		g.Go(func() (err error) {
-			started[i], err = startEtcd(filepath.Join(dir, fmt.Sprint(i)), memberName(i), peer, initial, info)
+			started[i], err = startEtcd(dir, i, peers, info)
 			return err
 		})
 	}
@@ -50,30 +51,64 @@ func serveEtcd(dir string, members int) error {
 	return ready(a)
 }
 
+// serveEtcdMember runs one member of a cluster, whose members' URLs are given with commas
+// between; place is which of them it is. The certificate is in dir.
+func serveEtcdMember(dir, place string) error {
+	at, list, _ := strings.Cut(place, "@")
+	i, err := strconv.Atoi(at)
+	if err != nil {
+		return err
+	}
+	info, err := selfSigned(dir)
+	if err != nil {
+		return err
+	}
+	info.TrustedCAFile = info.CertFile
+	e, err := startEtcd(dir, i, strings.Split(list, ","), info)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	<-e.Server.ReadyNotify()
+	return ready(access{
+		CA: info.CertFile, Cert: info.CertFile, Key: info.KeyFile,
+		Endpoints: []string{"https://" + e.Clients[0].Addr().String()},
+	})
+}
+
 func memberName(i int) string { return fmt.Sprintf("member-%d", i) }
 
 // peerURLs finds free ports for the members, who must know each other's beforehand.
-func peerURLs(members int) (urls []url.URL, initial string, err error) {
-	var parts []string
-	for i := range members {
+func peerURLs(members int) (urls []string, err error) {
+	for range members {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		defer l.Close() // once all are found, so that they differ
-		u := url.URL{Scheme: "https", Host: l.Addr().String()}
-		urls = append(urls, u)
-		parts = append(parts, memberName(i)+"="+u.String())
+		urls = append(urls, "https://"+l.Addr().String())
 	}
-	return urls, strings.Join(parts, ","), nil
+	return urls, nil
 }
 
-func startEtcd(dir, name string, peer url.URL, initial string, info transport.TLSInfo) (*embed.Etcd, error) {
+// quota is what kubeadm's etcds often have: 2 GiB, the default, is less than what some loads write.
+const quota = 8 << 30
+
+func startEtcd(dir string, i int, peers []string, info transport.TLSInfo) (*embed.Etcd, error) {
+	own, err := url.Parse(peers[i])
+	if err != nil {
+		return nil, err
+	}
+	var initial []string
+	for i, p := range peers {
+		initial = append(initial, memberName(i)+"="+p)
+	}
 	free := []url.URL{{Scheme: "https", Host: "127.0.0.1:0"}}
 	cfg := embed.NewConfig()
-	cfg.Name, cfg.Dir, cfg.InitialCluster = name, dir, initial
+	cfg.Name, cfg.Dir, cfg.InitialCluster = memberName(i), filepath.Join(dir, fmt.Sprint(i)), strings.Join(initial, ",")
+	cfg.QuotaBackendBytes = quota
 	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = free, free
-	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
+	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{*own}, []url.URL{*own}
 	cfg.ClientTLSInfo = transport.TLSInfo{CertFile: info.CertFile, KeyFile: info.KeyFile}
 	cfg.PeerTLSInfo = info
 	cfg.LogLevel = "fatal" // it calls its own closing an error

@@ -25,39 +25,77 @@ type access struct {
 	Profiles  string   `json:"profiles"` // URL of its pprof pages; empty: none
 }
 
-// target is a store under measurement, in a process of its own.
+// target is a store under measurement, in processes of its own.
 type target struct {
 	name string
 	base string // the target that its figures are compared with
 	access
-	tls   *tls.Config
+	tls    *tls.Config
+	health []string   // URLs of Netsy's nodes' health ports, of its own binaries
+	procs  []*process // one, or one a node
+	also   []int      // processes whose work counts as its own: object storage has one
+	dir    string     // what it keeps
+	bucket string     // directory of its bucket on the S3 server; empty: none
+}
+
+// process is a server's process.
+type process struct {
 	cmd   *exec.Cmd
-	stdin io.Closer
-	also  []int // processes whose work counts as its own: object storage has one
+	stdin io.Closer     // closed to end it
+	ended chan struct{} // closed once it has ended
+	err   error         // what it ended with, then
+}
+
+// launch starts cmd; closing stdin is what ends it.
+func launch(cmd *exec.Cmd, stdin io.Closer) (*process, error) {
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{cmd: cmd, stdin: stdin, ended: make(chan struct{})}
+	go func() { // ends with the process
+		p.err = cmd.Wait()
+		close(p.ended)
+	}()
+	return p, nil
+}
+
+// stopAfter is how long a server may take to end.
+const stopAfter = 20 * time.Second
+
+func (p *process) stop() error {
+	kill := time.AfterFunc(stopAfter, func() { p.cmd.Process.Kill() })
+	defer kill.Stop()
+	err := p.stdin.Close()
+	<-p.ended
+	return errors.Join(err, p.err)
 }
 
 // start runs a server that prints its ready line, and ends with its standard input.
 func start(k kind, cmd *exec.Cmd) (*target, error) {
-	t := &target{name: k.name, base: k.base, cmd: cmd}
+	t := &target{name: k.name, base: k.base}
 	cmd.Stderr = progress
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	stdout, err := cmd.StdoutPipe()
+	out, in := io.Pipe()
+	cmd.Stdout = in
+	p, err := launch(cmd, stdin)
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	t.stdin = stdin
-	line, err := bufio.NewReader(stdout).ReadBytes('\n')
+	t.procs = []*process{p}
+	go func() { // ends with the process: then nothing more can be read
+		<-p.ended
+		in.Close()
+	}()
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	out.Close()
 	if err == nil {
 		err = json.Unmarshal(line, &t.access)
 	}
 	if err == nil {
-		t.tls, err = transport.TLSInfo{TrustedCAFile: t.CA, CertFile: t.Cert, KeyFile: t.Key}.ClientConfig()
+		err = t.trust()
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("starting %s: %w", k.name, err), t.stop())
@@ -65,14 +103,47 @@ func start(k kind, cmd *exec.Cmd) (*target, error) {
 	return t, nil
 }
 
-// stopAfter is how long a server may take to end.
-const stopAfter = 20 * time.Second
-
-func (t *target) stop() error {
-	kill := time.AfterFunc(stopAfter, func() { t.cmd.Process.Kill() })
-	defer kill.Stop()
-	return errors.Join(t.stdin.Close(), t.cmd.Wait())
+// trust makes the clients' TLS configuration of the files that access names.
+func (t *target) trust() (err error) {
+	t.tls, err = transport.TLSInfo{TrustedCAFile: t.CA, CertFile: t.Cert, KeyFile: t.Key}.ClientConfig()
+	return err
 }
+
+// stop ends all processes, and waits for them.
+func (t *target) stop() (err error) {
+	done := make(chan error, len(t.procs))
+	for _, p := range t.procs { // together: a node that is left alone waits for the others
+		go func() { done <- p.stop() }()
+	}
+	for range t.procs {
+		err = errors.Join(err, <-done)
+	}
+	return err
+}
+
+// ended says whether one of the processes has, which it shouldn't.
+func (t *target) ended() error {
+	for _, p := range t.procs {
+		select {
+		case <-p.ended:
+			return fmt.Errorf("its process ended: %w", errors.Join(p.err, errEnded))
+		default:
+		}
+	}
+	return nil
+}
+
+var errEnded = errors.New("before it was asked to")
+
+// nodes are the target's own processes, pids those whose work counts as its own.
+func (t *target) nodes() (pids []int) {
+	for _, p := range t.procs {
+		pids = append(pids, p.cmd.Process.Pid)
+	}
+	return pids
+}
+
+func (t *target) pids() []int { return append(t.nodes(), t.also...) }
 
 // dial makes n connections, spread over the members.
 func (t *target) dial(n int) ([]*grpc.ClientConn, error) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -42,44 +43,64 @@ func self(server string, members int) func(context.Context, *builds, kind, strin
 func netsy(nodes int, onS3 bool) func(context.Context, *builds, kind, string) (*target, error) {
 	return func(ctx context.Context, b *builds, k kind, dir string) (*target, error) {
 		cmd := exec.Command(b.devserver, "-dir", dir, "-log-level", "warn", "-pprof", "-nodes", strconv.Itoa(nodes))
+		if b.contention {
+			cmd.Args = append(cmd.Args, "-contention")
+		}
 		if !onS3 {
 			return start(k, cmd)
 		}
-		gw, err := b.bucket(ctx)
+		gw, err := b.s3(ctx)
 		if err != nil {
 			return nil, err
 		}
-		name := "bucket-" + k.name
-		if err := os.MkdirAll(filepath.Join(gw.root, name), 0o755); err != nil {
+		name := filepath.Base(dir)
+		bucket, err := gw.bucket(name)
+		if err != nil {
 			return nil, err
 		}
 		cmd.Args = append(cmd.Args, "-s3", gw.url, "-bucket", name)
 		cmd.Env = append(os.Environ(), gw.env()...)
 		t, err := start(k, cmd)
 		if err == nil {
-			t.also = []int{gw.cmd.Process.Pid}
+			t.also, t.bucket = []int{gw.proc.cmd.Process.Pid}, bucket
 		}
 		return t, err
 	}
 }
 
-// startAll starts the named targets, or all.
-func startAll(ctx context.Context, b *builds, names []string) (ts []*target, err error) {
-	for _, n := range names {
-		if !known(n) {
-			return nil, fmt.Errorf("-targets: there is no %q; there are %s", n, strings.Join(kindNames(), ", "))
-		}
+// fresh starts a target with nothing in it; end ends it and removes what it kept.
+func (b *builds) fresh(ctx context.Context, k kind) (*target, error) {
+	say("starting %s: %s", k.name, k.what)
+	b.started++
+	dir := filepath.Join(b.dir, fmt.Sprintf("%s-%d", k.name, b.started))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
 	}
-	for _, k := range kinds {
-		if !contains(names, k.name) {
+	t, err := k.start(ctx, b, k, dir)
+	if t != nil {
+		t.dir = dir
+	}
+	return t, err
+}
+
+func (t *target) end() {
+	if err := t.stop(); err != nil {
+		say("stopping %s: %v", t.name, err)
+	}
+	for _, dir := range []string{t.dir, t.bucket} {
+		if dir == "" {
 			continue
 		}
-		say("starting %s: %s", k.name, k.what)
-		dir := filepath.Join(b.dir, k.name)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return ts, err
+		if err := os.RemoveAll(dir); err != nil {
+			say("removing the data of %s: %v", t.name, err)
 		}
-		t, err := k.start(ctx, b, k, dir)
+	}
+}
+
+// startAll starts the named targets, or all.
+func startAll(ctx context.Context, b *builds, names []string) (ts []*target, err error) {
+	for _, k := range chosen(names) {
+		t, err := b.fresh(ctx, k)
 		if err != nil {
 			return ts, err
 		}
@@ -88,12 +109,20 @@ func startAll(ctx context.Context, b *builds, names []string) (ts []*target, err
 	return ts, nil
 }
 
-func stopAll(ts []*target) {
+func endAll(ts []*target) {
 	for _, t := range ts {
-		if err := t.stop(); err != nil {
-			say("stopping %s: %v", t.name, err)
+		t.end()
+	}
+}
+
+// chosen are the kinds that are named, or all.
+func chosen(names []string) (ks []kind) {
+	for _, k := range kinds {
+		if contains(names, k.name) {
+			ks = append(ks, k)
 		}
 	}
+	return ks
 }
 
 func kindNames() (names []string) {
@@ -103,4 +132,12 @@ func kindNames() (names []string) {
 	return names
 }
 
-func known(name string) bool { return contains(kindNames(), name) }
+// checkNames says which of the names there isn't.
+func checkNames(flag string, names, known []string) error {
+	for _, n := range names {
+		if !slices.Contains(known, n) {
+			return fmt.Errorf("-%s: there is no %q; there are %s", flag, n, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}

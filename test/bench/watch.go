@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	"google.golang.org/grpc"
 )
 
@@ -49,21 +50,21 @@ func watchers(ctx context.Context, t *target, l load) (sample, error) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel(nil)
+	ws := make([]*worker, watchWriters)
+	for i := range ws {
+		ws[i] = newWorker(i, conns[0], l)
+		f.writers[i].done = make(chan struct{}, 1)
+	}
 	for i, c := range conns[1:] {
 		stream, err := subscribe(ctx, c, prefix, min(watchersPerConn, l.clients-i*watchersPerConn))
 		if err != nil {
 			return sample{}, err
 		}
 		wg.Go(func() {
-			if err := f.hear(stream, len(prefix), &took[i]); err != nil && ctx.Err() == nil {
+			if err := f.hear(stream, ws, len(prefix), &took[i]); err != nil && ctx.Err() == nil {
 				cancel(err)
 			}
 		})
-	}
-	ws := make([]*worker, watchWriters)
-	for i := range ws {
-		ws[i] = newWorker(i, conns[0], l)
-		f.writers[i].done = make(chan struct{}, 1)
 	}
 	m, err := begin(t)
 	if err != nil {
@@ -74,7 +75,18 @@ func watchers(ctx context.Context, t *target, l load) (sample, error) {
 		return sample{}, err
 	}
 	// All writes have arrived everywhere, so nobody appends any more.
-	return m.end(slices.Concat(took...))
+	s, err := m.end(slices.Concat(took...))
+	if err != nil {
+		return s, err
+	}
+	written := 0
+	for _, w := range ws {
+		written += w.n
+	}
+	if s.Ops != written*l.clients {
+		return s, fmt.Errorf("%d writes gave %d events at %d watchers", written, s.Ops, l.clients)
+	}
+	return s, hasLast(prefix, l.size)(ctx, ws)
 }
 
 func (f *fan) write(ctx context.Context, w *worker, prefix string, until time.Time) error {
@@ -94,8 +106,11 @@ func (f *fan) write(ctx context.Context, w *worker, prefix string, until time.Ti
 	return nil
 }
 
-// hear takes the events of a stream of watchers.
-func (f *fan) hear(stream grpc.BidiStreamingClient[pb.WatchRequest, pb.WatchResponse], key int, took *[]time.Duration) error {
+type watchStream = grpc.BidiStreamingClient[pb.WatchRequest, pb.WatchResponse]
+
+// hear takes the events of a stream of watchers; each gets every event once, in order.
+func (f *fan) hear(stream watchStream, ws []*worker, key int, took *[]time.Duration) error {
+	seen := map[int64]int64{} // revisions by watch
 	for {
 		resp, err := stream.Recv()
 		if err != nil {
@@ -106,7 +121,12 @@ func (f *fan) hear(stream grpc.BidiStreamingClient[pb.WatchRequest, pb.WatchResp
 		}
 		now := time.Since(f.start)
 		for _, e := range resp.Events {
-			w := &f.writers[e.Kv.Key[key]-'0']
+			i := e.Kv.Key[key] - '0'
+			if e.Kv.ModRevision <= seen[resp.WatchId] || e.Type != mvccpb.PUT || !bytes.Equal(e.Kv.Value, ws[i].value) {
+				return fmt.Errorf("a watcher got %s of %s at revision %d after %d, or with a value that nobody wrote", e.Type, e.Kv.Key, e.Kv.ModRevision, seen[resp.WatchId])
+			}
+			seen[resp.WatchId] = e.Kv.ModRevision
+			w := &f.writers[i]
 			*took = append(*took, now-time.Duration(w.sent.Load()))
 			if w.left.Add(-1) == 0 {
 				w.done <- struct{}{}
@@ -116,15 +136,20 @@ func (f *fan) hear(stream grpc.BidiStreamingClient[pb.WatchRequest, pb.WatchResp
 }
 
 // subscribe opens a stream of n watchers, all of the prefix, and waits until they watch.
-func subscribe(ctx context.Context, c *grpc.ClientConn, prefix string, n int) (grpc.BidiStreamingClient[pb.WatchRequest, pb.WatchResponse], error) {
+// They watch from the next revision on, as kube-apiserver's do, and the server names them: kine
+// refuses names of clients.
+func subscribe(ctx context.Context, c *grpc.ClientConn, prefix string, n int) (watchStream, error) {
+	now, err := pb.NewKVClient(c).Range(ctx, &pb.RangeRequest{Key: []byte(prefix), RangeEnd: end(prefix), CountOnly: true})
+	if err != nil {
+		return nil, err
+	}
 	stream, err := pb.NewWatchClient(c).Watch(ctx)
 	if err != nil {
 		return nil, err
 	}
-	end := []byte(prefix[:len(prefix)-1] + "0")
-	for i := range n {
+	for range n {
 		err := stream.Send(&pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: &pb.WatchCreateRequest{
-			Key: []byte(prefix), RangeEnd: end, WatchId: int64(i + 1), PrevKv: true,
+			Key: []byte(prefix), RangeEnd: end(prefix), StartRevision: now.Header.Revision + 1, PrevKv: true,
 		}}})
 		if err != nil {
 			return nil, err
@@ -133,8 +158,8 @@ func subscribe(ctx context.Context, c *grpc.ClientConn, prefix string, n int) (g
 		if err != nil {
 			return nil, err
 		}
-		if !resp.Created {
-			return nil, errors.New("a watch wasn't made")
+		if !resp.Created || resp.Canceled {
+			return nil, fmt.Errorf("a watch wasn't made: %s", resp.CancelReason)
 		}
 	}
 	return stream, nil

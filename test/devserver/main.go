@@ -35,17 +35,38 @@ func main() {
 	endpoint := flag.String("s3", "", "URL of an S3 server to keep the objects, instead of the directory; credentials come from the environment")
 	bucket := flag.String("bucket", "netsy", "bucket there")
 	debug := flag.Bool("pprof", false, "serve profiles of the process; the ready line says where")
+	contention := flag.Bool("contention", false, "profiles have waiting for locks and channels, too; costs a little")
+	puts := flag.Bool("puts", false, "run no cluster, but time puts in the bucket; standard input says of what")
 	flag.Parse()
+	if *puts {
+		exit(putsIn(*endpoint, *bucket))
+	}
+	if *contention {
+		noteContention()
+	}
 	o.Profile = etcdapi.Profile(*profile)
 	o.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.LevelFromString(*level), Output: os.Stderr})
 	err := storeIn(&o, *endpoint, *bucket)
 	if err == nil {
 		err = run(o, *replica, *debug)
 	}
+	exit(err)
+}
+
+func exit(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "devserver:", err)
 		os.Exit(1)
 	}
+	os.Exit(0)
+}
+
+func putsIn(endpoint, bucket string) error {
+	st, err := openS3(endpoint, bucket)
+	if err != nil {
+		return err
+	}
+	return timePuts(context.Background(), st, os.Stdin, os.Stdout)
 }
 
 func run(o devcluster.Options, replica, debug bool) (err error) {

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	_ "net/http/pprof" // registers its pages
+	"runtime"
+	"time"
 )
 
 // serveProfiles serves the process's profiles on loopback, as long as the process lives,
@@ -16,4 +18,11 @@ func serveProfiles() (string, error) {
 	}
 	go http.Serve(l, nil) // the process ends with its standard input
 	return "http://" + l.Addr().String() + "/debug/pprof", nil
+}
+
+// noteContention lets profiles have one wait for a lock out of a hundred, and of other waits
+// one each millisecond: cheap enough to be measured with.
+func noteContention() {
+	runtime.SetMutexProfileFraction(100)
+	runtime.SetBlockProfileRate(int(time.Millisecond))
 }
