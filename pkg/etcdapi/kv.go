@@ -51,8 +51,9 @@ const askAgain = 20 * time.Millisecond
 // onPrimary does f on the Primary, waiting for one if there is none, and again on
 // the next one when f was certainly not done. An error of any other kind stands.
 func onPrimary[T any](ctx context.Context, s *Server, f func(context.Context, Primary) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.o.RequestTimeout)
-	defer cancel()
+	patient := withPatience(ctx, s.o.RequestTimeout)
+	defer patient.end()
+	ctx = patient
 	var last Primary
 	for {
 		p, err := s.o.Backend.Primary(ctx)

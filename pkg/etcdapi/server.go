@@ -117,11 +117,23 @@ func (s *Server) Register(g *grpc.Server) {
 	pb.RegisterAuthServer(g, &pb.UnimplementedAuthServer{})
 }
 
+const (
+	// streamWorkers goroutines stay for the next call, with a stack that has grown
+	// already. Calls beyond them have goroutines of their own.
+	streamWorkers = 64
+	// streamWindow and connectionWindow are how much a client may send before we have read
+	// it: any request, and several. Of a fixed size, they spare the pings by which gRPC
+	// measures for which size the network is good, one under way at almost any time.
+	streamWindow, connectionWindow = 2 << 20, 4 << 20
+)
+
 // GRPCOptions are the transport limits that clients of etcd count on
 // (etcd: server/etcdserver/api/v3rpc/grpc.go, server/embed/config.go).
 func GRPCOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(newCodec()),
+		grpc.NumStreamWorkers(streamWorkers),
+		grpc.InitialWindowSize(streamWindow), grpc.InitialConnWindowSize(connectionWindow),
 		grpc.MaxRecvMsgSize(maxRequestBytes + grpcOverheadBytes),
 		grpc.MaxSendMsgSize(math.MaxInt32), // unpaged lists can be huge
 		grpc.MaxConcurrentStreams(math.MaxUint32),
