@@ -21,9 +21,9 @@ import (
 )
 
 const (
-	// ringBytes bounds the recent batches kept in memory for followers: a minute of
-	// heavy writing. A follower further behind is served from SQLite.
-	ringBytes = 64 << 20
+	// ringBytes bounds the batches kept in memory for followers that are behind: seconds of
+	// heavy writing. One further behind is served from SQLite.
+	ringBytes = 32 << 20
 
 	// maxAppend bounds the records of one message, unless one revision is larger. Large
 	// enough to spread the fixed costs, small enough that a notice or a round that
@@ -155,8 +155,20 @@ func (f *Feed) Send(recs []record.Record) {
 	}
 	f.last = b.last
 	f.ring.add(b)
-	f.ring.trim(f.stored)
+	f.trimLocked()
 	f.wakeLocked()
+}
+
+// trimLocked forgets the batches that no follower who is here needs. One that comes back
+// goes on from what it has, by its receipt or later; what it lacks is in the store, too.
+func (f *Feed) trimLocked() {
+	received := f.stored
+	for _, c := range f.copies {
+		if c.stream != nil {
+			received = min(received, c.receipt)
+		}
+	}
+	f.ring.trim(f.stored, received)
 }
 
 // Stored says that everything up to rev is durable on the Primary: memory may forget it.
@@ -164,7 +176,7 @@ func (f *Feed) Stored(rev record.Revision) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stored = max(f.stored, min(rev, f.last))
-	f.ring.trim(f.stored)
+	f.trimLocked()
 }
 
 // Committed says that everything up to rev is committed, and history compacted up to

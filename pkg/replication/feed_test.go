@@ -36,6 +36,7 @@ func TestCatchUp(t *testing.T) {
 			p, r := newNode(t, "p"), newNode(t, "r")
 			f := p.reign(1)
 			f.ring.limit = c.limit
+			dialRaw(t, f, "slow").join(record.Pos{Epoch: 1, Revision: 1}) // for whom memory keeps what it may
 			for range 6 {
 				recs := p.make(7, c.value)
 				f.Send(recs)
@@ -92,6 +93,49 @@ func TestUnstoredStaysInMemory(t *testing.T) {
 		t.Errorf("%d batches are left", len(f.ring.batches))
 	}
 	f.mu.Unlock()
+}
+
+// TestReceivedIsForgotten: memory keeps what one of the followers that are here lacks, and
+// nothing else that is stored.
+func TestReceivedIsForgotten(t *testing.T) {
+	p, r := newNode(t, "p"), newNode(t, "r")
+	f := p.reign(1)
+	expect := func(what string, batches int) {
+		t.Helper()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if got := len(f.ring.batches); got != batches {
+			t.Errorf("%s: %d batches are in memory, want %d", what, got, batches)
+		}
+		size := 0
+		for _, b := range f.ring.batches {
+			size += b.size
+		}
+		if f.ring.bytes != size {
+			t.Errorf("%s: %d bytes are counted, want %d", what, f.ring.bytes, size)
+		}
+	}
+	p.write(5)
+	expect("nobody follows", 0)
+	slow := dialRaw(t, f, "slow")
+	slow.join(record.Pos{Epoch: 1, Revision: 6})
+	r.follow(1, newLink(t, f, "r"))
+	var revs []record.Revision
+	for range 4 {
+		revs = append(revs, p.write(5))
+	}
+	r.awaitReceipt(f, revs[3])
+	expect("one has nothing", 4)
+	for got := 0; got < 20; { // a receipt is for what was sent
+		got += len(slow.next().Records)
+	}
+	slow.sendReceipt(slow.receipt(revs[1], 0))
+	await(t, f, "its receipt", func(fs []Follower) bool { return fs[1].Receipt == revs[1] })
+	expect("one has two", 2)
+	slow.cancel()
+	await(t, f, "its leaving", func(fs []Follower) bool { return !fs[1].Connected })
+	r.awaitReceipt(f, p.write(5))
+	expect("the other one has everything", 0)
 }
 
 // TestBehind: a copy that needs what compaction has removed is told to load the log,

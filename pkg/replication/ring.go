@@ -7,8 +7,8 @@ import (
 )
 
 // ring holds the newest batches, in order and without a gap. What the Primary hasn't
-// stored yet is always there; the rest goes, oldest first, beyond the limit. The
-// Primary's own pipeline bounds what is not stored.
+// stored yet is always there, and its own pipeline bounds that; the rest goes, oldest
+// first, once no follower needs it or beyond the limit.
 type ring struct {
 	batches []*batch
 	bytes   int
@@ -19,10 +19,10 @@ func (r *ring) add(b *batch) {
 	r.batches, r.bytes = append(r.batches, b), r.bytes+b.size
 }
 
-// trim forgets what is beyond the limit and stored.
-func (r *ring) trim(stored record.Revision) {
+// trim forgets what is stored and, of that, what all followers have or what is beyond the limit.
+func (r *ring) trim(stored, received record.Revision) {
 	n := 0
-	for n < len(r.batches) && r.bytes > r.limit && r.batches[n].last <= stored {
+	for n < len(r.batches) && r.batches[n].last <= stored && (r.batches[n].last <= received || r.bytes > r.limit) {
 		r.bytes -= r.batches[n].size
 		r.batches[n] = nil // the array may live on for a while
 		n++

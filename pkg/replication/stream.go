@@ -301,6 +301,7 @@ func (f *Feed) receipt(s *stream, r *peerpb.Receipt) error {
 		f.countLocked()
 	}
 	c.receipt = max(c.receipt, s.terms.receipt)
+	f.trimLocked()
 	c.published, c.needed = record.Revision(r.PublishedRevision), record.Revision(r.NeededRevision)
 	if r.Round > c.round || s.terms.answer.number > answered {
 		c.round = max(c.round, r.Round)
