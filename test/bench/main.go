@@ -96,7 +96,7 @@ func parse(args []string) (o options, err error) {
 	f.StringVar(&o.dir, "dir", "", "where the servers keep their data (default: a temporary directory); its disk counts")
 	f.StringVar(&o.json, "json", "", "file for all samples")
 	f.IntVar(&o.keys, "keys", 0, "keys of the memory shape, which has them once and twice (default 100000; 10000 with -quick)")
-	f.DurationVar(&o.requestsFor, "requests-for", 0, "how long the requests shape counts, idle and at work (default 60s; 8s with -quick)")
+	f.DurationVar(&o.requestsFor, "requests-for", 0, "how long the requests shape counts, idle and at work (default 60s; 6s with -quick)")
 	f.StringVar(&o.profiles, "profiles", "", "directory for profiles of Netsy in each last round: processor, allocations, heap, waiting")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -108,7 +108,7 @@ func parse(args []string) (o options, err error) {
 func (o *options) setDefaults() {
 	d := options{duration: fullDuration, rounds: 5, keys: 100_000, requestsFor: time.Minute}
 	if o.quick {
-		d = options{duration: quickDuration, rounds: 3, keys: 10_000, requestsFor: 8 * time.Second}
+		d = options{duration: quickDuration, rounds: 3, keys: 10_000, requestsFor: 6 * time.Second}
 	}
 	o.duration, o.rounds = cmp.Or(o.duration, d.duration), cmp.Or(o.rounds, d.rounds)
 	o.keys, o.requestsFor = cmp.Or(o.keys, d.keys), cmp.Or(o.requestsFor, d.requestsFor)

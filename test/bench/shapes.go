@@ -32,7 +32,7 @@ var (
 var shapes = []shape{
 	{"create", "create", someClients, bothSizes, []int{1, 64}, measure(create)},
 	{"update", "update", someClients, bothSizes, []int{64}, measure(update)},
-	{"get", "read", someClients, bothSizes, []int{1, 64}, measure(get(false))},
+	{"get", "read", someClients, bothSizes, []int{64}, measure(get(false))},
 	{"get-serializable", "read", someClients, bothSizes, []int{64}, measure(get(true))},
 	{"list-500", "read", []int{1, 64}, small, []int{64}, measure(list(500))},
 	{"list-10000", "read", []int{1, 8}, small, []int{1}, measure(list(listed))},

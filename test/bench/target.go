@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/url"
 	"os/exec"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/client/pkg/v3/transport"
@@ -44,6 +45,18 @@ type process struct {
 	stdin io.Closer     // closed to end it
 	ended chan struct{} // closed once it has ended
 	err   error         // what it ended with, then
+	says  *untilStopped // what it says to people; nil: not here
+}
+
+// untilStopped lets people read what a server says, until it is stopped: what it says of
+// losing its peers then means nothing.
+type untilStopped struct{ stopped atomic.Bool }
+
+func (u *untilStopped) Write(b []byte) (int, error) {
+	if u.stopped.Load() {
+		return len(b), nil
+	}
+	return progress.Write(b)
 }
 
 // launch starts cmd; closing stdin is what ends it.
@@ -65,6 +78,9 @@ const stopAfter = 20 * time.Second
 func (p *process) stop() error {
 	kill := time.AfterFunc(stopAfter, func() { p.cmd.Process.Kill() })
 	defer kill.Stop()
+	if p.says != nil {
+		p.says.stopped.Store(true)
+	}
 	err := p.stdin.Close()
 	<-p.ended
 	return errors.Join(err, p.err)
@@ -73,7 +89,8 @@ func (p *process) stop() error {
 // start runs a server that prints its ready line, and ends with its standard input.
 func start(k kind, cmd *exec.Cmd) (*target, error) {
 	t := &target{name: k.name, base: k.base}
-	cmd.Stderr = progress
+	says := &untilStopped{}
+	cmd.Stderr = says
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -84,7 +101,7 @@ func start(k kind, cmd *exec.Cmd) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.procs = []*process{p}
+	p.says, t.procs = says, []*process{p}
 	go func() { // ends with the process: then nothing more can be read
 		<-p.ended
 		in.Close()
