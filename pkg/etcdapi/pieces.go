@@ -23,14 +23,14 @@ const (
 // an answer of megabytes needs no buffer of that size.
 type pieces struct {
 	out     mem.BufferSlice
-	backing []mem.SliceBuffer // what out points to, so that a piece costs no allocation
+	smalls  []mem.SliceBuffer // what out points to beside values, so that a piece costs no allocation
 	scratch []byte
 	done    int // of scratch, is in out
 }
 
 // newPieces makes room for about n values.
 func newPieces(n int) *pieces {
-	return &pieces{out: make(mem.BufferSlice, 0, 2*n+2), backing: make([]mem.SliceBuffer, 0, 2*n+2)}
+	return &pieces{out: make(mem.BufferSlice, 0, 2*n+2), smalls: make([]mem.SliceBuffer, 0, n+2)}
 }
 
 // reserve makes room for n bytes in scratch.
@@ -45,14 +45,10 @@ func (p *pieces) reserve(n int) {
 // cut ends the piece that scratch grows.
 func (p *pieces) cut() {
 	if n := len(p.scratch); p.done < n {
-		p.add(p.scratch[p.done:n:n])
+		p.smalls = append(p.smalls, p.scratch[p.done:n:n])
+		p.out = append(p.out, &p.smalls[len(p.smalls)-1])
 		p.done = n
 	}
-}
-
-func (p *pieces) add(b []byte) {
-	p.backing = append(p.backing, b)
-	p.out = append(p.out, &p.backing[len(p.backing)-1])
 }
 
 // finish returns the message.
@@ -95,7 +91,7 @@ func (p *pieces) keyValue(field protowire.Number, kv *mvccpb.KeyValue) error {
 	p.scratch = protowire.AppendTag(p.scratch, 5, protowire.BytesType)
 	p.scratch = protowire.AppendVarint(p.scratch, uint64(len(kv.Value)))
 	p.cut()
-	p.add(kv.Value)
+	p.out = append(p.out, (*mem.SliceBuffer)(&kv.Value))
 	p.varint(6, kv.Lease)
 	return nil
 }
