@@ -135,6 +135,7 @@ func TestLiesAreFound(t *testing.T) {
 		"a page with one twice":           {pages, &liar{answers: func(r *pb.RangeResponse) { r.Kvs[1] = r.Kvs[0] }}},
 		"a page that is out of order":     {pages, &liar{answers: func(r *pb.RangeResponse) { slices.Reverse(r.Kvs) }}},
 		"a page that says it is the last": {pages, &liar{answers: func(r *pb.RangeResponse) { r.More = false }}},
+		"a page from elsewhere":           {pages, &liar{answers: func(r *pb.RangeResponse) { r.Kvs = filled.kvs[:50] }}},
 		"a count that is wrong":           {counts, &liar{answers: func(r *pb.RangeResponse) { r.Count++ }}},
 	} {
 		if err := c.do(c.lies); err == nil {
