@@ -8,8 +8,6 @@ import (
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
-	"google.golang.org/grpc/encoding"
-	_ "google.golang.org/grpc/encoding/proto" // the codec that gRPC takes by default
 	"google.golang.org/grpc/mem"
 
 	"github.com/netsy-io/netsy/pkg/mvcc"
@@ -173,7 +171,8 @@ func BenchmarkMicroCodec(b *testing.B) {
 	})
 }
 
-var grpcCodec = encoding.GetCodecV2("proto")
+// grpcCodec is the one that the server has gRPC use.
+var grpcCodec = newCodec()
 
 // encode makes the bytes that gRPC would send, lets go of them as it does, and says how
 // many they were.
