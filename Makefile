@@ -109,11 +109,11 @@ model: ## Check the model of the protocol: a minute of it (test/model/README.md 
 	test/model/run.sh quick
 
 .PHONY: bench
-bench: ## Measure Netsy beside etcd and kine in one run, about an hour (BENCHFLAGS="-shapes create -clients 64").
+bench: ## Measure Netsy beside etcd and kine in one run, about 70 minutes (BENCHFLAGS="-shapes create -clients 64").
 	cd test/bench && go run . $(BENCHFLAGS)
 
 .PHONY: bench-quick
-bench-quick: ## The same with fewer clients and sizes, in minutes.
+bench-quick: ## The same with fewer clients and sizes, in under 5 minutes.
 	cd test/bench && go run . -quick $(BENCHFLAGS)
 
 .PHONY: microbench

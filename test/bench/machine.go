@@ -26,6 +26,7 @@ type machine struct {
 	Kernel    string        `json:"kernel"`
 	LoadAvg   string        `json:"load_average"`
 	Dir       string        `json:"dir"`
+	Free      int64         `json:"free_bytes"` // there
 	SyncP50   time.Duration `json:"fdatasync_p50_ns"` // of an append of 4 KiB
 	SyncP99   time.Duration `json:"fdatasync_p99_ns"`
 	Go        string        `json:"go"`
@@ -49,13 +50,18 @@ func machineOf(ctx context.Context, dir string) (m machine, err error) {
 		Kine:      output(ctx, "kine", "go", "list", "-m", "-f", "{{.Version}}", "github.com/k3s-io/kine"),
 		Versitygw: output(ctx, "../objectstore", "go", "list", "-m", "-f", "{{.Version}}", "github.com/versity/versitygw"),
 	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return m, err
+	}
+	m.Free = int64(fs.Bavail) * fs.Bsize
 	m.SyncP50, m.SyncP99, err = syncTimes(dir)
 	return m, err
 }
 
 func (m machine) print(out io.Writer) {
 	fmt.Fprintf(out, "%s; %d cores, %s; %d GiB; Linux %s; load average %s\n", m.Date.Format(time.RFC3339), m.Cores, m.CPU, m.Memory>>30, m.Kernel, m.LoadAvg)
-	fmt.Fprintf(out, "%s: fdatasync of an append of 4 KiB takes %v (p99 %v)\n", m.Dir, short(m.SyncP50), short(m.SyncP99))
+	fmt.Fprintf(out, "%s: %d GiB free; fdatasync of an append of 4 KiB takes %v (p99 %v)\n", m.Dir, m.Free>>30, short(m.SyncP50), short(m.SyncP99))
 	fmt.Fprintf(out, "Netsy %s; etcd %s; kine %s; versitygw %s; %s\n", m.Netsy, m.Etcd, m.Kine, m.Versitygw, m.Go)
 }
 

@@ -78,7 +78,7 @@ type job struct {
 }
 
 // plan orders the loads that are asked for; those that stand together share servers. Servers are
-// started anew as often as their data would otherwise fill disks.
+// started anew after each load that writes much: their data would fill disks.
 func (o options) plan() (plan [][]job) {
 	at := map[string]int{}
 	for _, s := range shapes {
@@ -90,6 +90,9 @@ func (o options) plan() (plan [][]job) {
 		}
 		for _, l := range o.loads(s) {
 			key := fmt.Sprint(s.group, l.size)
+			if s.group == "" {
+				key = fmt.Sprint(s.name, l.size, l.clients)
+			}
 			i, ok := at[key]
 			if !ok {
 				i, plan = len(plan), append(plan, nil)

@@ -16,7 +16,7 @@ const listed = 10_000
 // shape is a kind of load.
 type shape struct {
 	name    string
-	group   string // shapes of a group, with values of a size, share servers
+	group   string // shapes of a group, with values of a size, share servers; "": each load has its own
 	clients []int  // watchers, of the watch shapes
 	sizes   []int
 	quick   []int // clients, of -quick
@@ -30,15 +30,15 @@ var (
 )
 
 var shapes = []shape{
-	{"create", "create", someClients, bothSizes, []int{1, 64}, measure(create)},
-	{"update", "update", someClients, bothSizes, []int{64}, measure(update)},
+	{"create", "", someClients, bothSizes, []int{1, 64}, measure(create)},
+	{"update", "", someClients, bothSizes, []int{64}, measure(update)},
 	{"get", "read", someClients, bothSizes, []int{64}, measure(get(false))},
 	{"get-serializable", "read", someClients, bothSizes, []int{64}, measure(get(true))},
 	{"list-500", "read", []int{1, 64}, small, []int{64}, measure(list(500))},
 	{"list-10000", "read", []int{1, 8}, small, []int{1}, measure(list(listed))},
 	{"count", "read", []int{1, 64}, small, []int{64}, measure(count)},
-	{"mixed", "mixed", []int{64, 512}, small, []int{64}, measure(mixed)},
-	{"watch", "watch", []int{200, 2000}, small, []int{200}, watchers},
+	{"mixed", "", []int{64, 512}, small, []int{64}, measure(mixed)},
+	{"watch", "", []int{200, 2000}, small, []int{200}, watchers},
 }
 
 func measure(of func(load) work) func(context.Context, *target, load) (sample, error) {
