@@ -29,7 +29,7 @@ func (s *Store) append(ctx context.Context, recs []record.Record, allowed func(*
 		return nil
 	}
 	start := time.Now()
-	err := s.write("append", func(w *writer, next *durable) error {
+	err := s.write(opAppend, func(w *writer, next *durable) error {
 		if err := allowed(next, recs); err != nil {
 			return err
 		}
@@ -37,23 +37,10 @@ func (s *Store) append(ctx context.Context, recs []record.Record, allowed func(*
 			return err
 		}
 		next.tail = recs[len(recs)-1].Pos()
-		return insertAll(w, recs)
+		return w.records.insert(recs)
 	})
 	s.metrics.observeAppend(recs, time.Since(start), err)
 	return err
-}
-
-func insertAll(w *writer, recs []record.Record) error {
-	for i := range recs {
-		args, err := insertArgs(&recs[i])
-		if err != nil {
-			return err
-		}
-		if _, err := w.insert.Exec(args...); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // TruncateAfter removes the records beyond rev, which were never committed. It
@@ -81,7 +68,7 @@ func (s *Store) truncate(w *writer, next *durable, rev record.Revision) error {
 	if _, err := w.conn.ExecContext(context.Background(), "DELETE FROM records WHERE pos > ?", int64(lastOf(rev))); err != nil {
 		return err
 	}
-	after, err := scanDurable(w.meta.QueryRow())
+	after, err := w.stored()
 	if err != nil {
 		return err
 	}

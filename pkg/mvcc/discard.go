@@ -62,7 +62,7 @@ func (s *Store) discardStep(ctx context.Context) (more bool, err error) {
 	if table == "" {
 		return false, nil
 	}
-	if err := s.writeWhenFree("drop discarded records", func(w *writer, _ *durable) error { return shrinkDiscarded(w.conn) }); err != nil {
+	if err := s.write("drop discarded records", func(w *writer, _ *durable) error { return shrinkDiscarded(w.conn) }); err != nil {
 		return false, err
 	}
 	return true, nil

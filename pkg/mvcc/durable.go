@@ -3,6 +3,7 @@ package mvcc
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 
 	"github.com/netsy-io/netsy/pkg/record"
 )
@@ -35,28 +36,39 @@ const (
 	updateDurable = `UPDATE meta SET promised=?, served=?, compact_revision=?, purged_revision=?, logged_first=?, logged_epoch=?, logged_revision=?`
 )
 
-func scanDurable(row scanner) (durable, error) {
-	var (
-		d   durable
-		pos int64
-	)
-	err := row.Scan(&d.promised, &d.served, &d.compact, &d.purged, &d.logged.first, &d.logged.pos.Epoch, &d.logged.pos.Revision,
-		&pos, &d.tail.Epoch)
-	d.tail.Revision = rowPos(pos).revision()
-	return d, err
+// durableColumns is the number of selectDurable's columns, all integers.
+const durableColumns = 9
+
+func durableOf(row [durableColumns]int64) durable {
+	return durable{
+		promised: record.Epoch(row[0]), served: record.Epoch(row[1]),
+		compact: record.Revision(row[2]), purged: record.Revision(row[3]),
+		logged: loggedPos{first: record.Revision(row[4]), pos: record.Pos{Epoch: record.Epoch(row[5]), Revision: record.Revision(row[6])}},
+		tail:   record.Pos{Epoch: record.Epoch(row[8]), Revision: rowPos(row[7]).revision()},
+	}
 }
 
 func readDurable(ctx context.Context, q interface {
 	QueryRowContext(context.Context, string, ...any) *sql.Row
 }) (durable, error) {
-	d, err := scanDurable(q.QueryRowContext(ctx, selectDurable))
-	if err != nil {
+	var row [durableColumns]int64
+	dest := make([]any, durableColumns)
+	for i := range row {
+		dest[i] = &row[i]
+	}
+	if err := q.QueryRowContext(ctx, selectDurable).Scan(dest...); err != nil {
 		return durable{}, sqlError("read the stored state", err)
 	}
-	return d, nil
+	return durableOf(row), nil
 }
 
-func (d *durable) updateArgs() []any {
-	return []any{int64(d.promised), int64(d.served), int64(d.compact), int64(d.purged),
-		int64(d.logged.first), int64(d.logged.pos.Epoch), int64(d.logged.pos.Revision)}
+func (d *durable) updateArgs() []driver.NamedValue {
+	var args []driver.NamedValue
+	for i, v := range []int64{
+		int64(d.promised), int64(d.served), int64(d.compact), int64(d.purged),
+		int64(d.logged.first), int64(d.logged.pos.Epoch), int64(d.logged.pos.Revision),
+	} {
+		args = append(args, driver.NamedValue{Ordinal: i + 1, Value: v})
+	}
+	return args
 }

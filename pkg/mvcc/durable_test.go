@@ -220,7 +220,7 @@ func TestEventsInPieces(t *testing.T) {
 	// One revision with more records than a piece holds, as a lease's expiry has.
 	rev := b.w.Revision() + 1
 	for sub := range int32(pieceRecords + 5) {
-		recs = append(recs, record.Record{Revision: rev, Sub: sub, Epoch: 1, Key: []byte("k"), Version: 1})
+		recs = append(recs, record.Record{Revision: rev, Sub: sub, Epoch: 1, Key: []byte("k"), Version: 1, PrevRevision: rev - 1})
 	}
 	for i := len(recs) - pieceRecords - 5; i < len(recs); i++ {
 		b.w.Apply(&recs[i])

@@ -58,7 +58,7 @@ func (s *Store) AppendFollowed(ctx context.Context, e record.Epoch, recs []recor
 // EpochStarts lists the positions of the stored epoch-start records in order: where
 // each reign's records begin. Those below the compaction revision may be missing.
 func (s *Store) EpochStarts(ctx context.Context) ([]record.Pos, error) {
-	rows, err := s.readDB.QueryContext(ctx, "SELECT pos, epoch FROM records WHERE key = ? ORDER BY pos", []byte(record.EpochStartKey))
+	rows, err := s.readDB.QueryContext(ctx, "SELECT pos, epoch FROM records WHERE "+isEpochStart+" ORDER BY pos")
 	if err != nil {
 		return nil, sqlError("read epoch starts", err)
 	}

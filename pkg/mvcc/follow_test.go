@@ -21,7 +21,14 @@ import (
 func copyOf(t testing.TB, reigns ...[]record.Record) *Store {
 	t.Helper()
 	s := openDir(t, t.TempDir())
-	for _, recs := range reigns {
+	for i, recs := range reigns {
+		if i > 0 { // as a Primary does
+			prev, err := s.LastEpochStart(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			recs[0] = record.EpochStart(recs[0].Revision, recs[0].Epoch, "n1", prev, testNow)
+		}
 		if err := s.AppendLogged(t.Context(), recs); err != nil {
 			t.Fatal(err)
 		}

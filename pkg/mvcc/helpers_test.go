@@ -53,7 +53,7 @@ func (b *begun) reign(t testing.TB, e record.Epoch) {
 		t.Fatal(err)
 	}
 	b.w, b.stamp.Epoch = w, e
-	prev, err := b.KeyState(t.Context(), []byte(record.EpochStartKey))
+	prev, err := b.LastEpochStart(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

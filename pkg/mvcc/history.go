@@ -33,12 +33,15 @@ func (s *Store) EpochAt(ctx context.Context, rev record.Revision) (record.Epoch,
 	return e, true, nil
 }
 
-// KeyState returns what the next record of key must know of the last stored one,
-// published or not; zero when there is none.
-func (s *Store) KeyState(ctx context.Context, key []byte) (record.KeyState, error) {
-	r, err := newestBefore(ctx, s.readDB, key, firstOf(maxRevision+1))
-	if err != nil || r == nil {
-		return record.KeyState{}, err
+// LastEpochStart returns what the next epoch-start record must know of the last stored
+// one, published or not; zero when there is none.
+func (s *Store) LastEpochStart(ctx context.Context) (record.KeyState, error) {
+	r, err := scanRecord(s.readDB.QueryRowContext(ctx, "SELECT "+recordColumns+" FROM records WHERE "+isEpochStart+" ORDER BY pos DESC LIMIT 1"))
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return record.KeyState{}, nil
+	case err != nil:
+		return record.KeyState{}, sqlError("read the last epoch start", err)
 	}
 	return record.KeyState{CreateRevision: r.CreateRevision, ModRevision: r.Revision, Version: r.Version}, nil
 }
@@ -133,12 +136,9 @@ func eventOf(ctx context.Context, q querier, r *record.Record) (*mvccpb.Event, e
 		return nil, err
 	}
 	ctx = context.WithoutCancel(ctx) // the driver makes an interruptible query several times dearer
-	prev, err := newestBefore(ctx, q, r.Key, firstOf(r.Revision))
-	if err != nil {
-		return nil, err
-	}
-	if prev == nil || prev.Deleted {
-		return event(r, nil), nil
+	prev, err := recordAt(ctx, q, r.PrevRevision, r.Key)
+	if err != nil || prev == nil {
+		return event(r, nil), err
 	}
 	return event(r, keyValue(prev)), nil
 }
@@ -191,10 +191,10 @@ type querier interface {
 	QueryRowContext(context.Context, string, ...any) *sql.Row
 }
 
-// newestBefore returns the key's last record before pos, or nil.
-func newestBefore(ctx context.Context, q querier, key []byte, pos rowPos) (*record.Record, error) {
+// recordAt returns the key's record at rev, or nil.
+func recordAt(ctx context.Context, q querier, rev record.Revision, key []byte) (*record.Record, error) {
 	r, err := scanRecord(q.QueryRowContext(ctx,
-		"SELECT "+recordColumns+" FROM records WHERE key = ? AND pos < ? ORDER BY pos DESC LIMIT 1", blob(key), int64(pos)))
+		"SELECT "+recordColumns+" FROM records NOT INDEXED WHERE pos BETWEEN ? AND ? AND key = ?", int64(firstOf(rev)), int64(lastOf(rev)), blob(key)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

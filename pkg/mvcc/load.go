@@ -160,7 +160,7 @@ func (l *Load) replace(last record.Pos, purged record.Revision) error {
 		}
 		*next = loaded(*next, last, purged)
 		s.logged.Store(&next.logged) // true whether this succeeds or not
-		stored, err := scanDurable(w.meta.QueryRow())
+		stored, err := w.stored()
 		if err == nil && stored.tail != last {
 			err = fmt.Errorf("mvcc: staged records end at %v, not %v", stored.tail, last)
 		}

@@ -16,15 +16,15 @@ func rec(e record.Epoch, rev record.Revision, key, value string) record.Record {
 	return record.Record{Revision: rev, Epoch: e, Key: []byte(key), Value: []byte(value), Created: true, CreateRevision: rev, Version: 1, CreatedAt: testNow, LeaderID: "n2"}
 }
 
-func gone(e record.Epoch, rev record.Revision, key string) record.Record {
-	return record.Record{Revision: rev, Epoch: e, Key: []byte(key), Deleted: true, CreateRevision: 1, PrevRevision: 1, CreatedAt: testNow, LeaderID: "n2"}
+func gone(e record.Epoch, rev, prev record.Revision, key string) record.Record {
+	return record.Record{Revision: rev, Epoch: e, Key: []byte(key), Deleted: true, CreateRevision: 1, PrevRevision: prev, CreatedAt: testNow, LeaderID: "n2"}
 }
 
 // aSnapshot is one of revision 12, purged to 9: key a was deleted at or below 9, b lives since 4.
 func aSnapshot() []record.Record {
 	return []record.Record{
 		rec(1, 4, "b", "4"), rec(2, 7, record.EpochStartKey, ""), rec(2, 9, "c", "9"),
-		rec(2, 10, "d", "10"), gone(3, 11, "c"), rec(3, 12, "e", "12"),
+		rec(2, 10, "d", "10"), gone(3, 11, 9, "c"), rec(3, 12, "e", "12"),
 	}
 }
 

@@ -39,7 +39,7 @@ func TestLoadRefused(t *testing.T) {
 		"purged below nothing":  {recs, aSnapshotEnd, -1, new(*LoadError)},
 		"a key twice":           {with(2, rec(2, 8, "b", "8")), aSnapshotEnd, 9, new(*LoadError)},
 		"a tombstone at purged": {recs, aSnapshotEnd, 11, new(*LoadError)},
-		"a tombstone below":     {with(2, gone(2, 8, "h")), aSnapshotEnd, 9, new(*LoadError)},
+		"a tombstone below":     {with(2, gone(2, 8, 1, "h")), aSnapshotEnd, 9, new(*LoadError)},
 	} {
 		if err := loadAll(t, b.Store, c.recs, c.last, c.purged); !errors.As(err, c.as) {
 			t.Errorf("%s: %v", name, err)
@@ -262,7 +262,7 @@ func TestDiscardedRecordsGo(t *testing.T) {
 // TestRecordsOfALoadComeBackWhole, of other writers too: no epoch, several subs, odd values.
 func TestRecordsOfALoadComeBackWhole(t *testing.T) {
 	var recs []record.Record
-	for i := range 3*rowsPerInsert + 7 {
+	for i := range 3*rowsPerInsert[0] + 13 {
 		r := rec(0, record.Revision(10+i), string(rune('a'+i%26))+string(rune('a'+i/26)), "v")
 		r.Lease, r.DEK, r.CompactedAt = int64(-i), int64(i), testNow
 		recs = append(recs, r)

@@ -104,7 +104,7 @@ func (m *machine) begin(t *rapid.T) {
 		t.Fatal(err)
 	}
 	m.reload(t)
-	prev, err := m.s.KeyState(ctx, []byte(record.EpochStartKey))
+	prev, err := m.s.LastEpochStart(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,10 @@
 package mvcc
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -121,7 +121,7 @@ func (s *Store) purgeStep(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	err = s.writeWhenFree("purge", func(w *writer, next *durable) error {
+	err = s.write("purge", func(w *writer, next *durable) error {
 		if next.purged != st.purged {
 			gone = nil
 			return nil // someone else did the step
@@ -148,41 +148,38 @@ func (s *Store) planPurge(ctx context.Context, purged, target record.Revision) (
 	return to, gone, err
 }
 
-// selectVersions: of each key that changed in a span, all records up to its end, from the
-// index alone.
-const selectVersions = `SELECT r.key, r.pos, r.deleted
-	FROM (SELECT DISTINCT key FROM records NOT INDEXED WHERE pos > ? AND pos <= ?) AS changed
-	CROSS JOIN records AS r ON r.key = changed.key AND r.pos <= ? ORDER BY r.key, r.pos`
+// selectSpan: the records of a span, each with the one of its key before it, which it names.
+const selectSpan = `SELECT r.pos, coalesce(before.pos, 0), r.deleted, r.created
+	FROM records AS r NOT INDEXED LEFT JOIN records AS before NOT INDEXED ON NOT r.created AND before.key = r.key
+	AND before.pos BETWEEN r.prev_revision << ` + subBitsText + ` AND (r.prev_revision << ` + subBitsText + `) + ` + maxSubText + `
+	WHERE r.pos > ? AND r.pos <= ? ORDER BY r.pos`
 
 // supersededAt lists what the state at to doesn't need, if all that the one at purged
 // doesn't need is gone.
 func supersededAt(ctx context.Context, tx *sql.Tx, purged, to record.Revision) (gone []rowPos, err error) {
-	rows, err := tx.QueryContext(ctx, selectVersions, int64(lastOf(purged)), int64(lastOf(to)), int64(lastOf(to)))
+	rows, err := tx.QueryContext(ctx, selectSpan, int64(lastOf(purged)), int64(lastOf(to)))
 	if err != nil {
 		return nil, sqlError("plan purge", err)
 	}
 	defer rows.Close()
-	var (
-		last     []byte
-		versions []version // of the key last
-	)
+	var span []succession
 	for rows.Next() {
 		var (
-			key []byte
-			v   version
+			r       succession
+			created bool
 		)
-		if err := rows.Scan(&key, &v.pos, &v.deleted); err != nil {
+		if err := rows.Scan(&r.pos, &r.before, &r.deleted, &created); err != nil {
 			return nil, sqlError("plan purge", err)
 		}
-		if !bytes.Equal(key, last) {
-			gone, versions, last = append(gone, superseded(versions)...), versions[:0], key
+		if !created && r.before == 0 { // else that would stay for ever, and be taken for the key's state
+			return nil, fmt.Errorf("%w: what the record of revision %d took the place of isn't there", ErrCorrupt, r.pos.revision())
 		}
-		versions = append(versions, v)
+		span = append(span, r)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, sqlError("plan purge", err)
 	}
-	return append(gone, superseded(versions)...), nil
+	return superseded(span), nil
 }
 
 // stepEnd is the revision of the last record that the step goes through.

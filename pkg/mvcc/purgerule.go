@@ -10,20 +10,24 @@ func purgeTarget(compact, logged record.Revision) record.Revision {
 	return max(0, min(compact-1, logged))
 }
 
-// version is one record of a key, as the purge rule sees it.
-type version struct {
+// succession is one record of the history, as the purge rule sees it.
+type succession struct {
 	pos     rowPos
+	before  rowPos // the key's record that it took the place of; 0: it made the key
 	deleted bool
 }
 
-// superseded returns which of a key's records (ascending, all at or below the purge
-// target) are not needed for the state at the target: all but the newest, and
-// that too if it is a tombstone.
-func superseded(versions []version) []rowPos {
+// superseded returns what the state after a span of the history doesn't need, if all that
+// the state before it doesn't need is gone: what the span's records took the place of, and the
+// tombstones among them. So of each key its newest record stays, unless that is a tombstone.
+func superseded(span []succession) []rowPos {
 	var gone []rowPos
-	for i, v := range versions {
-		if newest := i == len(versions)-1; !newest || v.deleted {
-			gone = append(gone, v.pos)
+	for _, r := range span {
+		if r.before != 0 && !r.deleted {
+			gone = append(gone, r.before)
+		}
+		if r.deleted {
+			gone = append(gone, r.pos)
 		}
 	}
 	return gone

@@ -7,42 +7,53 @@ import (
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
-// TestSupersededKeepsEveryStateFromTheTargetOn: for each history of up to five
-// records of a key and each target, reads at and above the target are the same with and
-// without the superseded records, and nothing that could go is left.
+// TestSupersededKeepsEveryStateFromTheTargetOn: for each history of up to six revisions
+// of a key, each target, and each way there in two steps, reads at and above the target are the
+// same with and without the superseded records, and nothing that could go is left.
 func TestSupersededKeepsEveryStateFromTheTargetOn(t *testing.T) {
-	const n = 5
-	for kinds := range 1 << n { // bit i: record i is a tombstone
+	const n = 6
+	for kinds := range 1 << n { // bit i: record i is a tombstone, if there is something to delete
 		for present := range 1 << n { // bit i: revision i+1 has a record of the key
-			var all []version
+			var all []succession
 			for i := range n {
-				if present&(1<<i) != 0 {
-					all = append(all, version{pos: firstOf(record.Revision(i + 1)), deleted: kinds&(1<<i) != 0})
+				if present&(1<<i) == 0 {
+					continue
 				}
+				r := succession{pos: firstOf(record.Revision(i + 1))}
+				if k := len(all); k > 0 && !all[k-1].deleted {
+					r.before, r.deleted = all[k-1].pos, kinds&(1<<i) != 0
+				}
+				all = append(all, r)
 			}
 			for target := range record.Revision(n + 1) {
-				checkPurge(t, all, target)
+				for half := range target + 1 {
+					gone := append(superseded(span(all, 0, half)), superseded(span(all, half, target))...)
+					checkPurge(t, all, target, gone)
+				}
 			}
 		}
 	}
 }
 
-func checkPurge(t *testing.T, all []version, target record.Revision) {
-	t.Helper()
-	var upTo []version
-	for _, v := range all {
-		if v.pos.revision() <= target {
-			upTo = append(upTo, v)
+// span is what is in all after a revision, up to another.
+func span(all []succession, after, to record.Revision) (out []succession) {
+	for _, r := range all {
+		if rev := r.pos.revision(); rev > after && rev <= to {
+			out = append(out, r)
 		}
 	}
-	gone := superseded(upTo)
-	var left []version
+	return out
+}
+
+func checkPurge(t *testing.T, all []succession, target record.Revision, gone []rowPos) {
+	t.Helper()
+	var left []succession
 	for _, v := range all {
 		if !slices.Contains(gone, v.pos) {
 			left = append(left, v)
 		}
 	}
-	stateAt := func(vs []version, rev record.Revision) (at rowPos) {
+	stateAt := func(vs []succession, rev record.Revision) (at rowPos) {
 		for _, v := range vs {
 			if v.pos.revision() <= rev {
 				at = v.pos
@@ -53,7 +64,7 @@ func checkPurge(t *testing.T, all []version, target record.Revision) {
 		}
 		return at
 	}
-	for rev := target; rev <= 6; rev++ {
+	for rev := target; rev <= 7; rev++ {
 		if got, want := stateAt(left, rev), stateAt(all, rev); got != want {
 			t.Fatalf("%v without %v: state at %d is %d, want %d", all, gone, rev, got, want)
 		}
@@ -63,9 +74,9 @@ func checkPurge(t *testing.T, all []version, target record.Revision) {
 			t.Fatalf("%v without %v: %v could go", all, gone, v)
 		}
 	}
-	for _, p := range gone {
-		if p.revision() > target {
-			t.Fatalf("%v: %d is beyond the target %d", all, p, target)
+	for i, p := range gone {
+		if p.revision() > target || slices.Contains(gone[:i], p) {
+			t.Fatalf("%v: %v of %d up to %d", all, p, gone, target)
 		}
 	}
 }

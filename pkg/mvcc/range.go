@@ -33,7 +33,7 @@ func (s *Store) Range(ctx context.Context, sn *Snapshot, req *etcdserverpb.Range
 	if pinned := s.pins.at(at); pinned != nil {
 		return rangeTree(pinned.tree, req, sn.rev), nil
 	}
-	return s.rangeOld(ctx, req, sn.rev)
+	return s.rangeOld(ctx, sn, req, sn.rev)
 }
 
 // rangeTree answers req, its revision aside, from a tree.

@@ -3,6 +3,7 @@ package mvcc
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -11,19 +12,18 @@ import (
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
-// clientKeys leaves out Netsy's own keys; it says in SQL what record.IsReserved says.
-const clientKeys = ` AND key <> CAST('_netsy' AS BLOB) AND NOT (key >= CAST('_netsy/' AS BLOB) AND key < CAST('_netsy0' AS BLOB))`
-
-// rangeOld answers req at req.Revision from SQLite, in one read transaction: count
-// and keys are of one moment, and compaction can't take away what it reads.
-func (s *Store) rangeOld(ctx context.Context, req *etcdserverpb.RangeRequest, header record.Revision) (resp *etcdserverpb.RangeResponse, err error) {
+// rangeOld answers req at req.Revision from base, a later state all of which is stored, with
+// what has changed since taken back. One read transaction sees the compaction revision, the
+// changes and what was before them, so compaction can't take away what it reads.
+func (s *Store) rangeOld(ctx context.Context, base *Snapshot, req *etcdserverpb.RangeRequest, header record.Revision) (resp *etcdserverpb.RangeResponse, err error) {
 	start := time.Now()
-	at := record.Revision(req.Revision)
+	o := oldState{base: base, at: record.Revision(req.Revision)}
 	err = s.read(ctx, "read at an old revision", func(tx *sql.Tx) error {
-		if err := s.checkCompacted(ctx, tx, at); err != nil {
+		if err := s.checkCompacted(ctx, tx, o.at); err != nil {
 			return err
 		}
-		kvs, total, err := rangeAt(ctx, tx, req, at)
+		o.tx = tx
+		kvs, total, err := o.answer(ctx, req)
 		if err != nil {
 			return err
 		}
@@ -37,93 +37,110 @@ func (s *Store) rangeOld(ctx context.Context, req *etcdserverpb.RangeRequest, he
 	return resp, nil
 }
 
-func rangeAt(ctx context.Context, tx *sql.Tx, req *etcdserverpb.RangeRequest, at record.Revision) ([]*mvccpb.KeyValue, int64, error) {
+// oldState is the state at a past revision, seen from a later one.
+type oldState struct {
+	base *Snapshot
+	at   record.Revision
+	tx   *sql.Tx
+}
+
+func (o *oldState) answer(ctx context.Context, req *etcdserverpb.RangeRequest) ([]*mvccpb.KeyValue, int64, error) {
 	if single(req.RangeEnd) {
-		if record.IsReserved(req.Key) {
-			return nil, 0, nil
-		}
-		r, err := newestBefore(ctx, tx, req.Key, firstOf(at+1))
-		if err != nil || r == nil || r.Deleted {
+		kv, err := o.get(ctx, req.Key)
+		if err != nil || kv == nil {
 			return nil, 0, err
 		}
-		return []*mvccpb.KeyValue{keyValue(r)}, 1, nil
+		return []*mvccpb.KeyValue{kv}, 1, nil
 	}
-	keys, limit := newKeyRange(req.Key, req.RangeEnd), fetchLimit(req)
+	keys := newKeyRange(req.Key, req.RangeEnd)
+	changed, err := o.changedSince(ctx, keys, o.base.rev)
+	if err != nil {
+		return nil, 0, err
+	}
+	total := count(o.base.tree, keys) + changed.difference(o.base)
 	if req.CountOnly {
-		total, err := countAt(ctx, tx, keys, at)
-		return nil, total, err
+		return nil, total, nil
 	}
-	kvs, err := keysAt(ctx, tx, keys, at, limit)
-	if err != nil || limit == 0 || len(kvs) < limit {
-		return kvs, int64(len(kvs)), err
-	}
-	total, err := countAt(ctx, tx, keys, at)
+	kvs, err := o.collect(ctx, keys, changed, fetchLimit(req))
 	return kvs, total, err
 }
 
-// liveAt selects the position of each key's newest record up to a revision, in key
-// order, unless that is a tombstone. It reads nothing but the index. The maximum
-// carries the tombstone flag in its last bit, see maxRevision.
-func liveAt(keys keyRange, at record.Revision) (query string, args []any) {
-	query, args = `SELECT max(pos*2 + deleted) AS newest FROM records WHERE key >= ?`, []any{blob(keys.key)}
-	if !keys.open {
-		query, args = query+` AND key < ?`, append(args, blob(keys.end))
+// get follows the key's records back from its present one. Where it was made anew since, or is
+// gone, only the history says what was before.
+func (o *oldState) get(ctx context.Context, key []byte) (*mvccpb.KeyValue, error) {
+	kv, upTo := o.base.Get(key), o.base.rev
+	if kv != nil && record.Revision(kv.ModRevision) <= o.at {
+		return kv, nil
 	}
-	return query + ` AND pos <= ?` + clientKeys + ` GROUP BY key HAVING newest % 2 = 0`, append(args, int64(lastOf(at)))
-}
-
-func countAt(ctx context.Context, tx *sql.Tx, keys keyRange, at record.Revision) (total int64, err error) {
-	live, args := liveAt(keys, at)
-	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (`+live+`)`, args...).Scan(&total); err != nil {
-		return 0, sqlError("count keys", err)
-	}
-	return total, nil
-}
-
-func keysAt(ctx context.Context, tx *sql.Tx, keys keyRange, at record.Revision, limit int) ([]*mvccpb.KeyValue, error) {
-	positions, err := positionsAt(ctx, tx, keys, at, limit)
-	if err != nil || len(positions) == 0 {
-		return nil, err
-	}
-	stmt, err := tx.PrepareContext(ctx, "SELECT "+recordColumns+" FROM records WHERE pos = ?")
-	if err != nil {
-		return nil, sqlError("read keys", err)
-	}
-	defer stmt.Close()
-	kvs := make([]*mvccpb.KeyValue, len(positions))
-	for i, pos := range positions {
-		if err := ctx.Err(); err != nil {
+	for kv != nil && record.Revision(kv.ModRevision) > o.at {
+		r, err := mustRecordAt(ctx, o.tx, record.Revision(kv.ModRevision), key)
+		if err != nil {
 			return nil, err
 		}
-		r, err := scanRecord(stmt.QueryRow(int64(pos))) // the driver makes an interruptible one several times dearer
-		if err != nil {
-			return nil, sqlError("read keys", err)
+		if r.Created {
+			upTo = r.Revision - 1
+			break
 		}
-		kvs[i] = keyValue(r)
+		if r.PrevRevision <= o.at {
+			return o.value(ctx, key, r.PrevRevision)
+		}
+		kv = &mvccpb.KeyValue{ModRevision: int64(r.PrevRevision)}
 	}
-	return kvs, nil
+	changed, err := o.changedSince(ctx, newKeyRange(key, nil), upTo)
+	if err != nil {
+		return nil, err
+	}
+	if before := changed.first[string(key)]; before != 0 {
+		return o.value(ctx, key, before)
+	}
+	return nil, nil
 }
 
-func positionsAt(ctx context.Context, tx *sql.Tx, keys keyRange, at record.Revision, limit int) (out []rowPos, err error) {
-	live, args := liveAt(keys, at)
-	live += ` ORDER BY key`
-	if limit > 0 {
-		live, args = live+` LIMIT ?`, append(args, limit)
-	}
-	rows, err := tx.QueryContext(ctx, live, args...)
+func (o *oldState) value(ctx context.Context, key []byte, rev record.Revision) (*mvccpb.KeyValue, error) {
+	r, err := mustRecordAt(context.WithoutCancel(ctx), o.tx, rev, key) // the driver makes an interruptible query several times dearer
 	if err != nil {
-		return nil, sqlError("select keys", err)
+		return nil, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var newest int64
-		if err := rows.Scan(&newest); err != nil {
-			return nil, sqlError("select keys", err)
+	return keyValue(r), ctx.Err()
+}
+
+// collect returns the keys of the range in order; limit 0 means all.
+func (o *oldState) collect(ctx context.Context, keys keyRange, changed *changes, limit int) ([]*mvccpb.KeyValue, error) {
+	var (
+		kvs    []*mvccpb.KeyValue
+		before = changed.existed()
+		err    error
+	)
+	full := func() bool { return limit != 0 && len(kvs) >= limit }
+	// until adds what lived then, and was changed since, up to key.
+	until := func(more func(key string) bool) {
+		for len(before) > 0 && err == nil && !full() && more(before[0]) {
+			var kv *mvccpb.KeyValue
+			if kv, err = o.value(ctx, []byte(before[0]), changed.first[before[0]]); err == nil {
+				kvs = append(kvs, kv)
+			}
+			before = before[1:]
 		}
-		out = append(out, rowPos(newest/2))
 	}
-	if err := rows.Err(); err != nil {
-		return nil, sqlError("select keys", err)
+	o.base.Ascend(keys.key, func(kv *mvccpb.KeyValue) bool {
+		if keys.past(kv.Key) {
+			return false
+		}
+		until(func(key string) bool { return key <= string(kv.Key) })
+		if _, was := changed.first[string(kv.Key)]; !was && err == nil && !full() {
+			kvs = append(kvs, kv)
+		}
+		return err == nil && !full()
+	})
+	until(func(string) bool { return true })
+	return kvs, err
+}
+
+// mustRecordAt is recordAt of a record that another one, or the state, says there is.
+func mustRecordAt(ctx context.Context, q querier, rev record.Revision, key []byte) (*record.Record, error) {
+	r, err := recordAt(ctx, q, rev, key)
+	if err == nil && r == nil {
+		err = fmt.Errorf("%w: there is no record of key %q at revision %d", ErrCorrupt, key, rev)
 	}
-	return out, nil
+	return r, err
 }

@@ -2,6 +2,7 @@ package mvcc
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"time"
 
@@ -10,30 +11,31 @@ import (
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
-// recordColumns is the order in which insertArgs and scanRecord go through a row.
-const (
-	recordColumns = `pos, epoch, key, created, deleted, create_revision, prev_revision, version, lease, dek,
+// recordColumns is the order in which appendArgs and scanRecord go through a row.
+const recordColumns = `pos, epoch, key, created, deleted, create_revision, prev_revision, version, lease, dek,
 	created_at, compacted_at, replicated_at, leader_id, value`
-	insertRecord = `INSERT INTO records (` + recordColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
-)
 
-func insertArgs(r *record.Record) ([]any, error) {
+// appendArgs appends a record's row to a statement's arguments.
+func appendArgs(args []driver.NamedValue, r *record.Record) ([]driver.NamedValue, error) {
 	pos, err := packPos(r.Revision, r.Sub)
 	if err != nil {
 		return nil, err
 	}
-	args := []any{
+	row := [...]any{
 		int64(pos), int64(r.Epoch), blob(r.Key), r.Created, r.Deleted, int64(r.CreateRevision), int64(r.PrevRevision),
 		r.Version, r.Lease, r.DEK, nil, nil, nil, r.LeaderID, blob(r.Value),
 	}
-	for i, t := range []time.Time{r.CreatedAt, r.CompactedAt, r.ReplicatedAt} {
+	for i, t := range [...]time.Time{r.CreatedAt, r.CompactedAt, r.ReplicatedAt} {
 		if t.IsZero() {
 			continue
 		}
 		if y := t.Year(); y < 1700 || y > 2200 { // what int64 nanoseconds hold, with a margin
 			return nil, fmt.Errorf("mvcc: revision %d: timestamp %v is outside the years 1700 to 2200", r.Revision, t)
 		}
-		args[10+i] = t.UnixNano()
+		row[10+i] = t.UnixNano()
+	}
+	for _, v := range row {
+		args = append(args, driver.NamedValue{Ordinal: len(args) + 1, Value: v})
 	}
 	return args, nil
 }

@@ -11,12 +11,13 @@ import (
 type rowPos int64
 
 const (
-	subBits = 20
+	subBits                 = 20
+	subBitsText, maxSubText = "20", "1048575" // as SQL has them
 	// maxSub: a revision holds at most about a million records; the largest real one
 	// is a lease's expiry, three orders below.
 	maxSub = 1<<subBits - 1
-	// maxRevision leaves the bit below the sign free, because queries compute
-	// pos*2+deleted. At a thousand writes a second it lasts 139 years.
+	// maxRevision leaves the bit below the sign free. At a thousand writes a second it
+	// lasts 139 years.
 	maxRevision record.Revision = 1<<(62-subBits) - 1
 )
 

@@ -18,9 +18,9 @@ const (
 var migrations = []string{schemaV1}
 
 // schemaV1. records: pos is revision<<20 | sub. The value comes last, so that a scan
-// which filters by key doesn't read a large value's overflow pages. The index alone
-// answers which keys lived at an old revision. Timestamps are Unix nanoseconds, NULL
-// when unset. meta: one row, what must change together with the records.
+// which filters by key doesn't read a large value's overflow pages. Timestamps are Unix
+// nanoseconds, NULL when unset. meta: one row, what must change together with the records.
+// Indexes come apart, see indexes.go.
 const schemaV1 = `
 CREATE TABLE records (
 	pos             INTEGER PRIMARY KEY,
@@ -39,7 +39,6 @@ CREATE TABLE records (
 	leader_id       TEXT    NOT NULL,
 	value           BLOB    NOT NULL
 );
-CREATE INDEX records_by_key ON records (key, pos, deleted);
 CREATE TABLE meta (
 	id              INTEGER PRIMARY KEY CHECK (id = 1),
 	cluster_id      TEXT    NOT NULL,

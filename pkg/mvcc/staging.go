@@ -3,11 +3,9 @@ package mvcc
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -26,9 +24,6 @@ const (
 	// stageCheckpoint is how much is staged between checkpoints. It bounds the WAL, and
 	// what a promise made meanwhile has to sync.
 	stageCheckpoint = 16 << 20
-
-	// rowsPerInsert: with more the cost of a statement's call is lost in that of its rows.
-	rowsPerInsert = 32
 )
 
 // stagePart is how many of recs make the next transaction.
@@ -46,13 +41,11 @@ func stagePart(recs []record.Record) int {
 // synchronous=NORMAL, so that the writer's settings, on which promises rest, are never
 // touched; it writes under the writer's mutex. DESIGN.md says why that is safe.
 type staging struct {
-	s     *Store
-	db    *sql.DB
-	conn  *sql.Conn
-	built bool // the index is there
-	since int  // bytes staged since the last checkpoint
-	many  driver.Stmt
-	one   driver.Stmt
+	s       *Store
+	db      *sql.DB
+	conn    *sql.Conn
+	since   int // bytes staged since the last checkpoint
+	records *inserter
 }
 
 func (s *Store) beginStaging(ctx context.Context) (_ *staging, err error) {
@@ -79,7 +72,10 @@ func (s *Store) beginStaging(ctx context.Context) (_ *staging, err error) {
 		if err := discard(w.conn, stagingTable); err != nil {
 			return err
 		}
-		return copySchema(w.conn, "records", stagingTable)
+		if err := copySchema(w.conn, "records", stagingTable); err != nil {
+			return err
+		}
+		return addIndex(context.Background(), w.conn, stagingTable)
 	})
 	if err != nil {
 		return nil, err
@@ -89,16 +85,9 @@ func (s *Store) beginStaging(ctx context.Context) (_ *staging, err error) {
 }
 
 func (st *staging) prepare() error {
-	const row = "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-	insert := "INSERT INTO " + stagingTable + " (" + recordColumns + ") VALUES " + row
 	return st.raw(func(c *sqlite3.SQLiteConn) (err error) {
-		if st.one, err = c.Prepare(insert); err != nil {
-			return sqlError("prepare", err)
-		}
-		if st.many, err = c.Prepare(insert + strings.Repeat(","+row, rowsPerInsert-1)); err != nil {
-			return sqlError("prepare", err)
-		}
-		return nil
+		st.records, err = newInserter(c, stagingTable)
+		return err
 	})
 }
 
@@ -140,7 +129,7 @@ func (st *staging) exec(query string) error {
 // add stages recs in one transaction.
 func (st *staging) add(ctx context.Context, recs []record.Record) error {
 	err := st.write("stage records", func() error {
-		return st.raw(func(*sqlite3.SQLiteConn) error { return st.insert(recs) })
+		return st.raw(func(*sqlite3.SQLiteConn) error { return st.records.insert(recs) })
 	})
 	if err != nil {
 		return err
@@ -158,44 +147,20 @@ func (st *staging) add(ctx context.Context, recs []record.Record) error {
 // rowOverhead is what a row takes beside key and value, about.
 const rowOverhead = 100
 
-func (st *staging) insert(recs []record.Record) error {
-	args := make([]driver.NamedValue, 0, rowsPerInsert*insertColumns)
-	for len(recs) > 0 {
-		stmt, n := st.one, 1
-		if len(recs) >= rowsPerInsert {
-			stmt, n = st.many, rowsPerInsert
-		}
-		args = args[:0]
-		for i := range recs[:n] {
-			row, err := insertArgs(&recs[i])
-			if err != nil {
-				return err
-			}
-			for _, v := range row {
-				args = append(args, driver.NamedValue{Ordinal: len(args) + 1, Value: v})
-			}
-		}
-		if err := run(stmt, args); err != nil {
-			return err
-		}
-		recs = recs[n:]
-	}
-	return nil
-}
-
-// finish builds the index, checks the state at the purged revision and brings nearly
-// all that is staged to the disk, so that the transaction to come is short.
+// finish checks the state at the purged revision and brings nearly all that is staged to
+// the disk, so that the transaction to come is short.
 func (st *staging) finish(ctx context.Context, purged record.Revision) error {
-	if err := st.buildIndex(ctx); err != nil {
-		return err
-	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(st.s.ctx, stop)() // Close doesn't wait for it
 	if err := st.checkState(ctx, purged); err != nil {
 		return err
 	}
 	return st.s.checkpoint(ctx)
 }
 
-// checkState: of each key there is one record at or below purged, no tombstone.
+// checkState: of each key there is one record at or below purged, no tombstone. It takes a second
+// or two for a million records, and keeps nobody from writing.
 func (st *staging) checkState(ctx context.Context, purged record.Revision) error {
 	var pos int64
 	err := st.conn.QueryRowContext(ctx, `SELECT max(pos) FROM `+stagingTable+
@@ -203,6 +168,8 @@ func (st *staging) checkState(ctx context.Context, purged record.Revision) error
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil
+	case st.s.ctx.Err() != nil:
+		return ErrClosed
 	case err != nil:
 		return sqlError("check loaded records", err)
 	}
@@ -220,10 +187,8 @@ func (st *staging) takePlace(c execer) error {
 
 func (st *staging) close() error {
 	var errs []error
-	for _, stmt := range []driver.Stmt{st.one, st.many} {
-		if stmt != nil {
-			errs = append(errs, stmt.Close())
-		}
+	if st.records != nil {
+		errs = append(errs, st.records.close())
 	}
 	if st.conn != nil {
 		errs = append(errs, st.conn.Close())

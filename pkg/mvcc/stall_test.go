@@ -32,7 +32,7 @@ func BenchmarkAppendWhileReclaiming(b *testing.B) {
 			s.commit(b, recs...)
 		}
 		idle := s.appends(b, func() bool { return true })
-		before, _ := s.Size()
+		before := sizeNow(b, s.Store)
 		s.SetLogged(1, s.Tail())
 		if err := s.Compact(b.Context(), s.Tail().Revision); err != nil {
 			b.Fatal(err)

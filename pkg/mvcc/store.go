@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	_ "github.com/mattn/go-sqlite3" // the "sqlite3" driver
@@ -73,6 +74,7 @@ type Store struct {
 	poisoned atomic.Pointer[error]
 	closed   atomic.Bool
 	size     atomic.Pointer[fileSize]
+	measured time.Time // size was; the writer's
 
 	ctx    context.Context // ends with Close; for work that no caller's context bounds
 	cancel context.CancelFunc
@@ -126,13 +128,16 @@ func (s *Store) openFile(ctx context.Context, o Options) (err error) {
 	if err := migrate(ctx, conn); err != nil {
 		return err
 	}
+	if err := fixIndexes(ctx, conn); err != nil {
+		return sqlError("index", err)
+	}
 	if err := s.identify(ctx, conn, o); err != nil {
 		return err
 	}
 	if err := syncDir(o.Dir); err != nil {
 		return fmt.Errorf("mvcc: sync data directory: %w", err)
 	}
-	if err := s.writer.prepare(ctx); err != nil {
+	if err := s.writer.prepare(); err != nil {
 		return err
 	}
 	d, err := readDurable(ctx, conn)

@@ -105,7 +105,8 @@ func (w *Working) rangeAt(req *etcdserverpb.RangeRequest) (*etcdserverpb.RangeRe
 	case at >= w.undo.floor:
 		return rangeTree(w.undo.at(w.tree.Copy(), at), req, w.rev), nil
 	}
-	return w.store.rangeOld(w.store.ctx, req, w.rev)
+	stored := &Snapshot{tree: w.undo.at(w.tree.Copy(), w.undo.floor), rev: w.undo.floor}
+	return w.store.rangeOld(w.store.ctx, stored, req, w.rev)
 }
 
 func (w *Working) apply(op *etcdserverpb.RequestOp, old *etcdserverpb.RangeResponse, stamp Stamp) (*etcdserverpb.ResponseOp, *Change, error) {

@@ -32,7 +32,7 @@ func (s *Store) vacuumStep() (more bool, err error) {
 	if !worthVacuum(before) {
 		return false, nil
 	}
-	if err := s.writeWhenFree("vacuum", freePages); err != nil {
+	if err := s.write("vacuum", freePages); err != nil {
 		return false, err
 	}
 	after := *s.size.Load()

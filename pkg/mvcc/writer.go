@@ -3,9 +3,11 @@ package mvcc
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -14,28 +16,29 @@ import (
 
 // writer owns the one connection that changes the file. Transactions are not
 // interrupted by a caller's context: an interrupted commit would be one more way
-// not to know.
+// not to know. Its statements are the driver's own, used with mu held only.
 type writer struct {
-	mu     sync.Mutex // one transaction at a time
-	queue  queue      // who waits for mu
-	conn   *sql.Conn
-	insert *sql.Stmt
-	meta   *sql.Stmt // selectDurable
-	update *sql.Stmt // updateDurable
-	size   *sql.Stmt // selectSize
+	mu      sync.Mutex // one transaction at a time
+	conn    *sql.Conn
+	records *inserter
+	meta    driver.Stmt // selectDurable
+	update  driver.Stmt // updateDurable
+	size    driver.Stmt // selectSize
 }
 
-func (w *writer) prepare(ctx context.Context) error {
-	for query, to := range map[string]**sql.Stmt{
-		insertRecord: &w.insert, selectDurable: &w.meta, updateDurable: &w.update, selectSize: &w.size,
-	} {
-		stmt, err := w.conn.PrepareContext(ctx, query)
-		if err != nil {
-			return sqlError("prepare", err)
+func (w *writer) prepare() error {
+	return w.conn.Raw(func(c any) (err error) {
+		conn := c.(*sqlite3.SQLiteConn)
+		if w.records, err = newInserter(conn, "records"); err != nil {
+			return err
 		}
-		*to = stmt
-	}
-	return nil
+		for query, to := range map[string]*driver.Stmt{selectDurable: &w.meta, updateDurable: &w.update, selectSize: &w.size} {
+			if *to, err = conn.Prepare(query); err != nil {
+				return sqlError("prepare", err)
+			}
+		}
+		return nil
+	})
 }
 
 // close waits for the transaction under way. A statement left open would keep the
@@ -44,7 +47,10 @@ func (w *writer) close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var errs []error
-	for _, stmt := range []*sql.Stmt{w.insert, w.meta, w.update, w.size} {
+	if w.records != nil {
+		errs = append(errs, w.records.close())
+	}
+	for _, stmt := range []driver.Stmt{w.meta, w.update, w.size} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}
@@ -52,22 +58,27 @@ func (w *writer) close() error {
 	return errors.Join(append(errs, w.conn.Close())...)
 }
 
+// stored reads the state beside the records, as the transaction sees it.
+func (w *writer) stored() (d durable, err error) {
+	var row [durableColumns]int64
+	if err := queryInts(w.meta, row[:]); err != nil {
+		return durable{}, err
+	}
+	return durableOf(row), nil
+}
+
+// opAppend is the operation that there may be thousands of in a second.
+const opAppend = "append"
+
 func (w *writer) exec(query string) error {
 	_, err := w.conn.ExecContext(context.Background(), query)
 	return err
 }
 
-// write is writeWhenFree for what can't wait for the building of an index: it is interrupted.
-func (s *Store) write(op string, fn func(w *writer, next *durable) error) error {
-	s.writer.queue.enter()
-	defer s.writer.queue.leave()
-	return s.writeWhenFree(op, fn)
-}
-
-// writeWhenFree runs fn in one transaction and, once it is durable, installs the state fn
+// write runs fn in one transaction and, once it is durable, installs the state fn
 // left in next. fn must not touch the store otherwise. When it fails, nothing
 // was stored and the state in memory is as it was, or the store is poisoned.
-func (s *Store) writeWhenFree(op string, fn func(w *writer, next *durable) error) error {
+func (s *Store) write(op string, fn func(w *writer, next *durable) error) error {
 	w := s.writer
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -77,7 +88,7 @@ func (s *Store) writeWhenFree(op string, fn func(w *writer, next *durable) error
 	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
 		return sqlError(op+": begin", err)
 	}
-	next, err := s.transact(w, fn)
+	next, err := s.transact(w, op, fn)
 	if err != nil {
 		return s.rollback(op, err)
 	}
@@ -90,8 +101,8 @@ func (s *Store) writeWhenFree(op string, fn func(w *writer, next *durable) error
 
 // transact is the inside of a transaction. The stored state is read again in it: if
 // it isn't what memory says, some other process writes this file.
-func (s *Store) transact(w *writer, fn func(*writer, *durable) error) (*durable, error) {
-	stored, err := scanDurable(w.meta.QueryRow())
+func (s *Store) transact(w *writer, op string, fn func(*writer, *durable) error) (*durable, error) {
+	stored, err := w.stored()
 	if err != nil {
 		return nil, err
 	}
@@ -103,13 +114,15 @@ func (s *Store) transact(w *writer, fn func(*writer, *durable) error) (*durable,
 	if err := fn(w, &next); err != nil {
 		return nil, err
 	}
-	if err := s.measure(w); err != nil {
-		return nil, err
+	if op != opAppend || time.Since(s.measured) >= sizeEvery {
+		if err := s.measure(w); err != nil {
+			return nil, err
+		}
 	}
 	before := stored
 	before.tail = next.tail // follows from the records
 	if before != next {
-		if _, err := w.update.Exec(next.updateArgs()...); err != nil {
+		if err := run(w.update, next.updateArgs()); err != nil {
 			return nil, err
 		}
 	}
@@ -140,7 +153,7 @@ func (s *Store) commitFailed(op string, cause error) error {
 	if !commitRefused(cause) {
 		return s.poison(err)
 	}
-	stored, readErr := scanDurable(s.writer.meta.QueryRow())
+	stored, readErr := s.writer.stored()
 	if readErr != nil {
 		return s.poison(fmt.Errorf("%w; read back: %w", err, readErr))
 	}

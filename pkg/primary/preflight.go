@@ -74,7 +74,7 @@ func (p *preflight) uploadAndSeal(ctx context.Context, w *objectlog.Writer, end 
 			return err
 		}
 	}
-	prev, err := st.KeyState(ctx, []byte(record.EpochStartKey))
+	prev, err := st.LastEpochStart(ctx)
 	if err != nil {
 		return err
 	}

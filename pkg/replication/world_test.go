@@ -75,7 +75,7 @@ func (n *node) reign(e record.Epoch) *Feed {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	prev, err := n.st.KeyState(ctx, []byte(record.EpochStartKey))
+	prev, err := n.st.LastEpochStart(ctx)
 	if err != nil {
 		n.t.Fatal(err)
 	}
