@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 )
 
+const kineName = "kine"
+
 // kine starts the pinned kine, as its own command with its own defaults, on SQLite.
 func kine(ctx context.Context, b *builds, k kind, dir string) (*target, error) {
 	bin, err := b.tool(ctx, "kine", "kine")

@@ -26,7 +26,7 @@ type machine struct {
 	Kernel    string        `json:"kernel"`
 	LoadAvg   string        `json:"load_average"`
 	Dir       string        `json:"dir"`
-	Free      int64         `json:"free_bytes"` // there
+	Free      int64         `json:"free_bytes"`       // there
 	SyncP50   time.Duration `json:"fdatasync_p50_ns"` // of an append of 4 KiB
 	SyncP99   time.Duration `json:"fdatasync_p99_ns"`
 	Go        string        `json:"go"`

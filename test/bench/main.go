@@ -90,7 +90,7 @@ func parse(args []string) (o options, err error) {
 	list("shapes", "kinds of load (default all: "+strings.Join(shapeNames(), ",")+")", &o.shapes)
 	numbers("clients", "concurrent clients, or watchers (default: what each shape has)", &o.clients)
 	numbers("value", "bytes of each value (default: what each shape has)", &o.sizes)
-	f.DurationVar(&o.duration, "duration", 0, "length of a measurement (default 2s; 500ms with -quick)")
+	f.DurationVar(&o.duration, "duration", 0, "length of a measurement (default 2s; 400ms with -quick)")
 	f.IntVar(&o.rounds, "rounds", 0, "measurements of each server, interleaved; the table has their medians (default 5; 3 with -quick)")
 	f.BoolVar(&o.quick, "quick", false, "fewer clients and sizes, shorter: minutes")
 	f.StringVar(&o.dir, "dir", "", "where the servers keep their data (default: a temporary directory); its disk counts")

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // errSkipped says that a target can't do a load.
@@ -165,13 +168,19 @@ func compare(ctx context.Context, targets []*target, j job, o options) ([]*resul
 				return nil, context.Cause(ctx)
 			}
 			if err != nil {
-				rs[i].Err, rs[i].skipped = err.Error(), errors.Is(err, errSkipped)
+				rs[i].Err, rs[i].skipped = err.Error(), unserved(t, err)
 				continue
 			}
 			rs[i].Samples = append(rs[i].Samples, sample)
 		}
 	}
 	return rs, nil
+}
+
+// unserved says whether the target doesn't do this at all, which is no failure: kine is known to
+// lack some requests.
+func unserved(t *target, err error) bool {
+	return errors.Is(err, errSkipped) || t.name == kineName && status.Code(err) == codes.Unimplemented
 }
 
 // patience is how long a measurement may take longer than it should.

@@ -218,4 +218,4 @@ func (s shape) briefly() shape {
 	return s
 }
 
-const quickDuration, fullDuration = 500 * time.Millisecond, 2 * time.Second
+const quickDuration, fullDuration = 400 * time.Millisecond, 2 * time.Second

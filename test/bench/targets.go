@@ -25,7 +25,7 @@ type kind struct {
 var kinds = []kind{
 	{noopName, "etcd", "answers the etcd API from nothing: what gRPC and TLS allow", self(noopName, 1)},
 	{"etcd", "etcd", "etcd, one member", self("etcd", 1)},
-	{"kine", "etcd", "kine on SQLite", kine},
+	{kineName, "etcd", "kine on SQLite", kine},
 	{"netsy", "etcd", "Netsy, one node on a directory", netsy(1, false)},
 	{"netsy-s3", "etcd", "Netsy, one node on an S3 server", netsy(1, true)},
 	{"etcd-3", "etcd-3", "etcd, three members", self("etcd", 3)},
