@@ -23,7 +23,7 @@ type succession struct {
 func superseded(span []succession) []rowPos {
 	var gone []rowPos
 	for _, r := range span {
-		if r.before != 0 && !r.deleted {
+		if r.before != 0 {
 			gone = append(gone, r.before)
 		}
 		if r.deleted {
