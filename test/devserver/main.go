@@ -19,7 +19,6 @@ import (
 
 	"github.com/netsy-io/netsy/pkg/devcluster"
 	"github.com/netsy-io/netsy/pkg/etcdapi"
-	"github.com/netsy-io/netsy/pkg/garbage"
 )
 
 // startTimeout bounds the time until there is a Primary.
@@ -39,7 +38,6 @@ func main() {
 	contention := flag.Bool("contention", false, "profiles have waiting for locks and channels, too; costs a little")
 	puts := flag.Bool("puts", false, "run no cluster, but time puts in the bucket; standard input says of what")
 	flag.Parse()
-	garbage.Bound() // as netsy-node does
 	if *puts {
 		exit(putsIn(*endpoint, *bucket))
 	}
