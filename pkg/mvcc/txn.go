@@ -56,7 +56,7 @@ func (w *Working) covered(c *etcdserverpb.Compare) []*mvccpb.KeyValue {
 	if !single(c.RangeEnd) {
 		return collect(w.tree, newKeyRange(c.Key, c.RangeEnd), 0)
 	}
-	if kv := get(w.tree, c.Key); kv != nil {
+	if kv := w.get(c.Key); kv != nil {
 		return []*mvccpb.KeyValue{kv}
 	}
 	return nil
@@ -69,7 +69,7 @@ func (w *Working) prepare(ops []*etcdserverpb.RequestOp, stamp Stamp) (map[int]*
 	var old map[int]*etcdserverpb.RangeResponse
 	for i, op := range ops {
 		if p := op.GetRequestPut(); p != nil {
-			if (p.IgnoreValue || p.IgnoreLease) && get(w.tree, p.Key) == nil {
+			if (p.IgnoreValue || p.IgnoreLease) && w.get(p.Key) == nil {
 				return nil, ErrKeyNotFound
 			}
 			if err := stamp.checkLease(p.Lease); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tidwall/btree"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 
@@ -44,6 +45,20 @@ type Working struct {
 	tree  *tree
 	rev   record.Revision
 	undo  undoLog
+
+	hint  btree.PathHint  // where the last key was: a write looks for its key several times
+	pivot mvccpb.KeyValue // what is looked for
+}
+
+// get returns the key's present value or nil.
+func (w *Working) get(key []byte) *mvccpb.KeyValue {
+	kv, _ := w.tree.GetHint(w.at(key), &w.hint)
+	return kv
+}
+
+func (w *Working) at(key []byte) *mvccpb.KeyValue {
+	w.pivot.Key = key
+	return &w.pivot
 }
 
 // NewWorking makes the state at the end of the stored history: the published
@@ -89,12 +104,12 @@ func (w *Working) Apply(r *record.Record) *mvccpb.Event {
 	if r.Internal() {
 		return nil
 	}
-	prev := get(w.tree, r.Key)
+	prev := w.get(r.Key)
 	ev := event(r, prev)
 	if r.Deleted {
-		w.tree.Delete(&mvccpb.KeyValue{Key: r.Key})
+		w.tree.DeleteHint(w.at(r.Key), &w.hint)
 	} else {
-		w.tree.Set(ev.Kv)
+		w.tree.SetHint(ev.Kv, &w.hint)
 	}
 	w.undo.add(r.Revision, r.Key, prev)
 	return ev
@@ -114,7 +129,7 @@ func (w *Working) Put(req *etcdserverpb.PutRequest, stamp Stamp) (*etcdserverpb.
 
 // put is Put of a request that was checked.
 func (w *Working) put(req *etcdserverpb.PutRequest, stamp Stamp) (*etcdserverpb.PutResponse, *Change, error) {
-	prev := get(w.tree, req.Key)
+	prev := w.get(req.Key)
 	value, lease := req.Value, req.Lease
 	if (req.IgnoreValue || req.IgnoreLease) && prev == nil {
 		return nil, nil, ErrKeyNotFound
@@ -139,7 +154,7 @@ func (w *Working) DeleteRange(req *etcdserverpb.DeleteRangeRequest, stamp Stamp)
 	if err := checkDelete(req); err != nil {
 		return nil, nil, err
 	}
-	prev := get(w.tree, req.Key)
+	prev := w.get(req.Key)
 	if prev == nil {
 		return &etcdserverpb.DeleteRangeResponse{Header: w.header()}, nil, nil
 	}
@@ -153,7 +168,7 @@ func (w *Working) DeleteRange(req *etcdserverpb.DeleteRangeRequest, stamp Stamp)
 
 // DeleteIfLease deletes key if it still holds the lease; nil if it doesn't.
 func (w *Working) DeleteIfLease(key []byte, lease int64, stamp Stamp) *Change {
-	prev := get(w.tree, key)
+	prev := w.get(key)
 	if prev == nil || prev.Lease != lease || lease == 0 {
 		return nil
 	}

@@ -110,9 +110,9 @@ func (c *committer) loop(ctx context.Context) error {
 	}
 }
 
-// canTake says whether the sequencer may hand over its batch. On the object-storage
-// path one batch is under way at a time, and the next gathers meanwhile. With receipts,
-// batches follow one another as fast as the local disk takes them.
+// canTake says whether the sequencer may hand over its batch, if that is worth it. On the
+// object-storage path one batch is under way at a time, and the next gathers meanwhile. With
+// receipts, batches follow one another as fast as the local disk takes them.
 func (c *committer) canTake() bool {
 	if c.questions >= maxQuestions {
 		return false
@@ -183,6 +183,7 @@ func (c *committer) release(ctx context.Context) error {
 	}
 	for _, b := range c.inFlight[:n] {
 		c.bytes -= b.bytes
+		c.r.underWay.Add(-int64(len(b.proposals)))
 		if len(b.records) == 0 {
 			c.answerObservations(ctx, b)
 			continue
@@ -190,7 +191,13 @@ func (c *committer) release(ctx context.Context) error {
 		b.release()
 		c.r.cfg.Metrics.observeBatch(b, time.Since(b.opened), b.last <= c.ledger.logged)
 	}
-	c.inFlight = c.inFlight[n:]
+	if n > 0 {
+		c.inFlight = c.inFlight[n:]
+		select {
+		case c.r.eased <- struct{}{}:
+		default:
+		}
+	}
 	return nil
 }
 

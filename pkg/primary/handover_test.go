@@ -3,6 +3,7 @@ package primary
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/objectstore/fault"
+	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/registry"
 )
 
@@ -215,17 +217,17 @@ func TestReceiptsGoOnAfterHandOver(t *testing.T) {
 		}
 		a.mute(true)
 		b.mute(true)
-		done := make(chan error, 3)
-		for _, k := range []string{"k1", "k2", "k3"} {
-			go func() { _, err := create(t.Context(), m.reign, k, "v"); done <- err }()
+		done := make(chan error, 4)
+		for i, sent := range []record.Revision{1, 2, 2, 4} { // a batch is as large as all before it under way
+			go func() { _, err := create(t.Context(), m.reign, fmt.Sprint("k", i), "v"); done <- err }()
 			synctest.Wait()
-		}
-		if a.got != rev+3 {
-			t.Errorf("revision %d was sent, not %d: one write waits for another", a.got, rev+3)
+			if a.got != rev+sent {
+				t.Errorf("write %d: revision %d was sent, not %d", i, a.got, rev+sent)
+			}
 		}
 		a.mute(false)
 		b.mute(false)
-		for range 3 {
+		for range 4 {
 			if err := <-done; err != nil {
 				t.Error(err)
 			}

@@ -135,6 +135,8 @@ type Reign struct {
 	queue      chan *proposal
 	ready      chan struct{} // the committer is free: hand over a batch
 	batches    chan *batch   // of capacity 1: handing over never waits
+	underWay   atomic.Int64  // proposals that were handed over and not released
+	eased      chan struct{} // of capacity 1: there are fewer
 	requests   chan request
 	draining   atomic.Bool
 	full       atomic.Bool                         // too much is not in the object log yet
@@ -191,6 +193,7 @@ func start(ctx context.Context, cfg Config) (*Reign, error) {
 		queue:    make(chan *proposal, queueSize),
 		ready:    make(chan struct{}),
 		batches:  make(chan *batch, 1),
+		eased:    make(chan struct{}, 1),
 		requests: make(chan request),
 		handing:  make(chan struct{}, 1),
 		over:     make(chan struct{}),

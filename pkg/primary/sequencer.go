@@ -42,9 +42,15 @@ func (r *Reign) propose(ctx context.Context, eval func(*mvcc.Working, mvcc.Stamp
 	}
 }
 
+// worthHandingOver says whether a batch of so many proposals should be begun while others
+// are being committed. Each batch costs every node a sync and some messages, however
+// small. So one must be as large as all that are under way together: of n writers' there
+// are about log n, and each is begun at once while nothing is under way.
+func worthHandingOver(gathered, underWay int) bool { return gathered >= underWay }
+
 // sequence is the sequencer: the one goroutine that evaluates proposals, against
 // the tentative state, and assigns revisions. It gathers a batch for as long as
-// the committer is busy with the one before: load makes batches large, and an
+// the committer is busy with those before: load makes batches large, and an
 // idle store commits at once.
 func (r *Reign) sequence(ctx context.Context, w *mvcc.Working) {
 	b := &batch{}
@@ -65,16 +71,18 @@ func (r *Reign) sequence(ctx context.Context, w *mvcc.Working) {
 		if b.full() {
 			in = nil
 		}
-		if b.empty() {
+		if b.empty() || !b.full() && !worthHandingOver(len(b.proposals), int(r.underWay.Load())) {
 			ready = nil
 		}
 		select {
 		case <-ctx.Done():
 			return
+		case <-r.eased:
 		case p := <-in:
 			r.evaluate(b, p, w)
 		case <-ready:
 			b.snapshot = w.Snapshot()
+			r.underWay.Add(int64(len(b.proposals)))
 			r.batches <- b
 			b = &batch{}
 		}
