@@ -3,6 +3,7 @@ package elector
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,15 +42,21 @@ func TestSuccessorWaitsForLeasesOfItsPredecessor(t *testing.T) {
 func TestNoLeaseDuringAnElection(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bed) {
 		n1 := b.add("node-1")
-		var e *process
-		asked := 0
-		e = b.elector("e1", func(o *Options) {
+		var (
+			elector atomic.Pointer[process] // its first calls may come before it is known here
+			asked   atomic.Int64
+		)
+		e := b.elector("e1", func(o *Options) {
 			o.Dialer = &dialer{b: b, fault: func(call string) error {
+				e := elector.Load()
+				if e == nil {
+					return nil
+				}
 				office := e.office.Load()
 				if !strings.HasPrefix(call, "state") || office == nil || office.clusterNow().Primary.IsZero() {
 					return nil
 				}
-				asked++
+				asked.Add(1)
 				c := office.node("node-1")
 				b.mu.Lock()
 				s := n1.stateLocked()
@@ -67,12 +74,13 @@ func TestNoLeaseDuringAnElection(t *testing.T) {
 				return nil
 			}}
 		})
+		elector.Store(e)
 		b.awaitPrimary(n1)
 		n2 := b.add("node-2")
 		time.Sleep(time.Minute)
 		n1.stop()
 		b.awaitPrimary(n2)
-		if asked == 0 {
+		if asked.Load() == 0 {
 			t.Error("nothing was tried")
 		}
 		e.stop(t)

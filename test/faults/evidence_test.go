@@ -110,7 +110,7 @@ func (u *use) conclude() {
 	e.Copies = c.readCopies(record.Revision(e.End))
 	e.Ops = u.h.Ops()
 	for _, fault := range e.Faults() {
-		t.Error(fault)
+		t.Error(check.Broken, fault)
 	}
 	u.report(e)
 }
@@ -122,7 +122,7 @@ func (u *use) stopAll() {
 	for _, w := range slices.Concat(slices.Collect(maps.Values(u.watches)), u.gone) {
 		w.Stop()
 		for _, fault := range w.Faults() {
-			c.t.Error(fault)
+			c.t.Error(check.Broken, fault)
 		}
 	}
 	active := c.awaitActive()

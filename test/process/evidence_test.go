@@ -33,7 +33,7 @@ func (c *cluster) conclude(ctx context.Context, h *check.History, live *load.Wat
 	e.Chunks = c.readLog(ctx)
 	e.Ops = h.Ops()
 	for _, fault := range e.Faults() {
-		c.t.Error(fault)
+		c.t.Error(check.Broken, fault)
 	}
 	is := func(want check.Outcome) func(check.Op) bool {
 		return func(o check.Op) bool { return o.Outcome == want }

@@ -43,6 +43,10 @@ type Copy struct {
 	Compacted record.Revision
 }
 
+// Broken is what a test says before each fault, so that whoever runs it sees that time
+// has nothing to do with it.
+const Broken = "BROKEN PROMISE:"
+
 // most is how many faults are reported: more would say the same thing again.
 const most = 20
 
