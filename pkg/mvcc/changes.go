@@ -15,7 +15,7 @@ type changes struct {
 }
 
 // selectChanges needs no index by key: it goes through the span in the table's order.
-const selectChanges = "SELECT key, prev_revision FROM records NOT INDEXED WHERE pos > ? AND pos <= ?"
+const selectChanges = "SELECT key, CASE WHEN created THEN 0 ELSE prev_revision END FROM records NOT INDEXED WHERE pos > ? AND pos <= ?"
 
 // changedSince reads what was changed in keys after o.at, up to a revision.
 func (o *oldState) changedSince(ctx context.Context, keys keyRange, upTo record.Revision) (*changes, error) {

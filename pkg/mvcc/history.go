@@ -191,10 +191,10 @@ type querier interface {
 	QueryRowContext(context.Context, string, ...any) *sql.Row
 }
 
-// recordAt returns the key's record at rev, or nil.
+// recordAt returns the key's record at rev, the last one if it has several there, or nil.
 func recordAt(ctx context.Context, q querier, rev record.Revision, key []byte) (*record.Record, error) {
 	r, err := scanRecord(q.QueryRowContext(ctx,
-		"SELECT "+recordColumns+" FROM records NOT INDEXED WHERE pos BETWEEN ? AND ? AND key = ?", int64(firstOf(rev)), int64(lastOf(rev)), blob(key)))
+		"SELECT "+recordColumns+" FROM records NOT INDEXED WHERE pos BETWEEN ? AND ? AND key = ? ORDER BY pos DESC LIMIT 1", int64(firstOf(rev)), int64(lastOf(rev)), blob(key)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -163,6 +162,7 @@ func supersededAt(ctx context.Context, tx *sql.Tx, purged, to record.Revision) (
 	}
 	defer rows.Close()
 	var span []succession
+	var unknown []int // in span
 	for rows.Next() {
 		var (
 			r       succession
@@ -171,15 +171,33 @@ func supersededAt(ctx context.Context, tx *sql.Tx, purged, to record.Revision) (
 		if err := rows.Scan(&r.pos, &r.before, &r.deleted, &created); err != nil {
 			return nil, sqlError("plan purge", err)
 		}
-		if !created && r.before == 0 { // else that would stay for ever, and be taken for the key's state
-			return nil, fmt.Errorf("%w: what the record of revision %d took the place of isn't there", ErrCorrupt, r.pos.revision())
+		if !created && r.before == 0 {
+			unknown = append(unknown, len(span))
 		}
 		span = append(span, r)
 	}
-	if err := rows.Err(); err != nil {
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return nil, sqlError("plan purge", err)
 	}
+	for _, i := range unknown {
+		if span[i].before, err = lastBefore(ctx, tx, span[i].pos); err != nil {
+			return nil, err
+		}
+	}
 	return superseded(span), nil
+}
+
+// lastBefore looks through the whole table for the record that the one at pos took the place
+// of; 0: it isn't there. It is for those that name one that isn't: a snapshot that others have reduced to
+// the state at its end has them. Whatever is there must go, or it would be taken for the key's
+// state.
+func lastBefore(ctx context.Context, tx *sql.Tx, pos rowPos) (before rowPos, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT coalesce(max(pos), 0) FROM records NOT INDEXED
+		WHERE pos < ? AND key = (SELECT key FROM records WHERE pos = ?)`, int64(pos), int64(pos)).Scan(&before)
+	if err != nil {
+		return 0, sqlError("plan purge", err)
+	}
+	return before, nil
 }
 
 // stepEnd is the revision of the last record that the step goes through.

@@ -65,26 +65,32 @@ func (o *oldState) answer(ctx context.Context, req *etcdserverpb.RangeRequest) (
 	return kvs, total, err
 }
 
+// maxHops is how many records of a key are followed one by one: each costs about as much as
+// going through some tens of the history.
+const maxHops = 256
+
 // get follows the key's records back from its present one. Where it was made anew since, or is
-// gone, only the history says what was before.
+// gone, or has been written all the time, the whole history since says what was before.
 func (o *oldState) get(ctx context.Context, key []byte) (*mvccpb.KeyValue, error) {
 	kv, upTo := o.base.Get(key), o.base.rev
-	if kv != nil && record.Revision(kv.ModRevision) <= o.at {
-		return kv, nil
-	}
-	for kv != nil && record.Revision(kv.ModRevision) > o.at {
-		r, err := mustRecordAt(ctx, o.tx, record.Revision(kv.ModRevision), key)
-		if err != nil {
-			return nil, err
+	if kv != nil {
+		rev := record.Revision(kv.ModRevision)
+		if rev <= o.at {
+			return kv, nil
 		}
-		if r.Created {
-			upTo = r.Revision - 1
-			break
+		for range maxHops {
+			r, err := o.record(ctx, key, rev)
+			if err != nil {
+				return nil, err
+			}
+			upTo = rev
+			if r.Created {
+				break
+			}
+			if rev = r.PrevRevision; rev <= o.at {
+				return o.value(ctx, key, rev)
+			}
 		}
-		if r.PrevRevision <= o.at {
-			return o.value(ctx, key, r.PrevRevision)
-		}
-		kv = &mvccpb.KeyValue{ModRevision: int64(r.PrevRevision)}
 	}
 	changed, err := o.changedSince(ctx, newKeyRange(key, nil), upTo)
 	if err != nil {
@@ -97,11 +103,23 @@ func (o *oldState) get(ctx context.Context, key []byte) (*mvccpb.KeyValue, error
 }
 
 func (o *oldState) value(ctx context.Context, key []byte, rev record.Revision) (*mvccpb.KeyValue, error) {
-	r, err := mustRecordAt(context.WithoutCancel(ctx), o.tx, rev, key) // the driver makes an interruptible query several times dearer
+	r, err := o.record(ctx, key, rev)
 	if err != nil {
 		return nil, err
 	}
-	return keyValue(r), ctx.Err()
+	return keyValue(r), nil
+}
+
+// record reads the key's record at rev, which another one, or the state, says there is.
+func (o *oldState) record(ctx context.Context, key []byte, rev record.Revision) (*record.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	r, err := recordAt(context.WithoutCancel(ctx), o.tx, rev, key) // the driver makes an interruptible query several times dearer
+	if err == nil && r == nil {
+		err = fmt.Errorf("%w: there is no record of key %q at revision %d", ErrCorrupt, key, rev)
+	}
+	return r, err
 }
 
 // collect returns the keys of the range in order; limit 0 means all.
@@ -134,13 +152,4 @@ func (o *oldState) collect(ctx context.Context, keys keyRange, changed *changes,
 	})
 	until(func(string) bool { return true })
 	return kvs, err
-}
-
-// mustRecordAt is recordAt of a record that another one, or the state, says there is.
-func mustRecordAt(ctx context.Context, q querier, rev record.Revision, key []byte) (*record.Record, error) {
-	r, err := recordAt(ctx, q, rev, key)
-	if err == nil && r == nil {
-		err = fmt.Errorf("%w: there is no record of key %q at revision %d", ErrCorrupt, key, rev)
-	}
-	return r, err
 }

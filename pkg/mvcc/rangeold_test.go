@@ -1,7 +1,6 @@
 package mvcc
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 
@@ -83,30 +82,48 @@ func TestEveryOldState(t *testing.T) {
 	}
 }
 
-// TestPurgeRefusesABrokenChain: a record that names a predecessor that isn't there would leave
-// the real one behind. Nothing goes then.
-func TestPurgeRefusesABrokenChain(t *testing.T) {
+// TestPurgeOfABrokenChain: a record names one that isn't there, as in a snapshot that others
+// reduced to the state at its end. The real one goes, if there is one.
+func TestPurgeOfABrokenChain(t *testing.T) {
 	b := begin(t)
 	ch := b.put(t, "k", "1")
 	r := ch.Record
 	r.Revision, r.Created, r.PrevRevision, r.Version = 3, false, 1, 2 // 2 it should be
 	b.w.Apply(&r)
 	b.commit(t, r)
+	r.Revision, r.Key, r.PrevRevision = 4, []byte("l"), 3 // was never made here
+	b.w.Apply(&r)
+	b.commit(t, r)
+	b.put(t, "m", "1")
 	b.SetLogged(1, b.Tail())
-	if err := b.Compact(t.Context(), 3); err != nil {
+	if err := b.Compact(t.Context(), 5); err != nil {
 		t.Fatal(err)
 	}
-	purgeAll(t, b.Store) // up to 2
-	b.put(t, "l", "1")
-	b.SetLogged(1, b.Tail())
-	if err := b.Compact(t.Context(), 4); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.purgeStep(t.Context()); !errors.Is(err, ErrCorrupt) {
-		t.Fatal(err)
-	}
-	if got := len(revisions(t, b.Store)); got != 4 || b.Purged() != 2 {
+	purgeAll(t, b.Store)
+	got := revisions(t, b.Store)
+	if len(got) != 4 || got[1].Revision != 3 || got[2].Revision != 4 || b.Purged() != 4 {
 		t.Fatal(got, b.Purged())
+	}
+}
+
+// TestOldStateOfABusyKey: one with more versions since than are followed one by one.
+func TestOldStateOfABusyKey(t *testing.T) {
+	b := begin(t)
+	var recs []record.Record
+	for i := range 2*maxHops + 3 {
+		ch, err := putChange(b, "k", fmt.Sprint(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		recs = append(recs, ch.Record)
+	}
+	b.commit(t, recs...)
+	for _, back := range []int{0, 1, maxHops - 1, maxHops, maxHops + 1, 2 * maxHops} {
+		r := recs[len(recs)-1-back]
+		resp := b.rangeReq(t, &etcdserverpb.RangeRequest{Key: []byte("k"), Revision: int64(r.Revision)})
+		if len(resp.Kvs) != 1 || string(resp.Kvs[0].Value) != string(r.Value) {
+			t.Errorf("%d versions ago: %v, want %s", back, resp.Kvs, r.Value)
+		}
 	}
 }
 
@@ -147,10 +164,12 @@ func TestQueriesGoByTheIndex(t *testing.T) {
 		t.Fatalf("%s, want %s", isEpochStart, want)
 	}
 	s := openDir(t, t.TempDir())
-	var a, b, c int
-	var plan string
-	err := s.readDB.QueryRow("EXPLAIN QUERY PLAN SELECT pos, epoch FROM records WHERE "+isEpochStart+" ORDER BY pos DESC LIMIT 1").Scan(&a, &b, &c, &plan)
-	if err != nil || plan != "SCAN records USING INDEX epoch_starts_1" {
-		t.Fatal(plan, err)
+	for _, order := range []string{"", " DESC LIMIT 1"} {
+		var a, b, c int
+		var plan string
+		err := s.readDB.QueryRow("EXPLAIN QUERY PLAN SELECT pos, epoch FROM records WHERE "+isEpochStart+" ORDER BY pos"+order).Scan(&a, &b, &c, &plan)
+		if err != nil || plan != "SCAN records USING INDEX epoch_starts_1" {
+			t.Fatal(plan, err)
+		}
 	}
 }

@@ -128,11 +128,11 @@ func (s *Store) openFile(ctx context.Context, o Options) (err error) {
 	if err := migrate(ctx, conn); err != nil {
 		return err
 	}
-	if err := fixIndexes(ctx, conn); err != nil {
-		return sqlError("index", err)
-	}
 	if err := s.identify(ctx, conn, o); err != nil {
 		return err
+	}
+	if err := fixIndexes(ctx, conn); err != nil {
+		return sqlError("index", err)
 	}
 	if err := syncDir(o.Dir); err != nil {
 		return fmt.Errorf("mvcc: sync data directory: %w", err)
