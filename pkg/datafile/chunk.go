@@ -14,9 +14,9 @@ type scratch struct{ body, rest, file []byte }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// maxPooled is the size beyond which scratch space isn't kept: chunks are cut at 4 MB, which
-// is there twice.
-const maxPooled = 12 << 20
+// maxPooled is the size beyond which scratch space isn't kept: chunks are cut at 4 MB of keys
+// and values, which are twice as much encoded if they are small, and are there twice.
+const maxPooled = 24 << 20
 
 func (s *scratch) release() {
 	if cap(s.body)+cap(s.rest)+cap(s.file) <= maxPooled {

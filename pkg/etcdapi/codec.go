@@ -32,12 +32,12 @@ func (c codec) Name() string { return proto.Name }
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	switch m := v.(type) {
 	case *pb.RangeResponse:
-		if largeRange(m) {
-			return rangePieces(m)
+		if n := largeRange(m); n > 0 {
+			return rangePieces(m, n)
 		}
 	case *pb.WatchResponse:
-		if largeWatch(m) {
-			return watchPieces(m)
+		if n := largeWatch(m); n > 0 {
+			return watchPieces(m, n)
 		}
 	}
 	if m, ok := v.(message); ok {

@@ -154,12 +154,12 @@ func inAnyPieces(t testing.TB, m message) {
 	switch m := m.(type) {
 	case *pb.RangeResponse:
 		if m.XXX_unrecognized == nil {
-			got, err := rangePieces(m)
+			got, err := rangePieces(m, 1)
 			sameEncoding(t, got, err, encoded(t, m))
 		}
 	case *pb.WatchResponse:
 		if m.XXX_unrecognized == nil {
-			got, err := watchPieces(m)
+			got, err := watchPieces(m, 1)
 			sameEncoding(t, got, err, encoded(t, m))
 		}
 	}
@@ -255,5 +255,28 @@ func BenchmarkCodecList500(b *testing.B) {
 				out.Free()
 			}
 		})
+	}
+}
+
+// TestSmallValuesAreEncodedWhole, however many: pieces are for large ones.
+func TestSmallValuesAreEncodedWhole(t *testing.T) {
+	for _, c := range []struct {
+		values, size, want int
+	}{
+		{1000, byReference - 1, 0}, {1, inPieces - 1, 0}, {1, inPieces, 1}, {inPieces/byReference - 1, byReference, 0}, {inPieces / byReference, byReference, inPieces / byReference},
+	} {
+		var r pb.RangeResponse
+		var w pb.WatchResponse
+		for range c.values {
+			kv := &mvccpb.KeyValue{Key: []byte("k"), Value: make([]byte, c.size)}
+			r.Kvs = append(r.Kvs, kv)
+			w.Events = append(w.Events, &mvccpb.Event{Kv: &mvccpb.KeyValue{Key: kv.Key}, PrevKv: kv})
+		}
+		if got := largeRange(&r); got != c.want {
+			t.Errorf("page of %d values of %d bytes: %d by reference, want %d", c.values, c.size, got, c.want)
+		}
+		if got := largeWatch(&w); got != c.want {
+			t.Errorf("%d events of %d bytes: %d by reference, want %d", c.values, c.size, got, c.want)
+		}
 	}
 }

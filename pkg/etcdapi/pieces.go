@@ -127,21 +127,36 @@ func (p *pieces) event(field protowire.Number, e *mvccpb.Event) error {
 	return nil
 }
 
-func largeRange(r *pb.RangeResponse) bool {
-	if len(r.XXX_unrecognized) != 0 {
-		return false // it would have to come last
+// inReference counts the values that would be pieces by themselves, if it is worth it: 0
+// means that the answer is better encoded whole. Small values, however many, are.
+type inReference struct{ n, bytes int }
+
+func (c *inReference) add(kv *mvccpb.KeyValue) {
+	if kv != nil && len(kv.Value) >= byReference {
+		c.n, c.bytes = c.n+1, c.bytes+len(kv.Value)
 	}
-	size := 0
-	for _, kv := range r.Kvs {
-		if size += len(kv.Value); size >= inPieces {
-			return true
-		}
-	}
-	return false
 }
 
-func rangePieces(r *pb.RangeResponse) (mem.BufferSlice, error) {
-	p := newPieces(len(r.Kvs))
+func (c *inReference) count() int {
+	if c.bytes < inPieces {
+		return 0
+	}
+	return c.n
+}
+
+func largeRange(r *pb.RangeResponse) int {
+	var c inReference
+	if len(r.XXX_unrecognized) != 0 {
+		return 0 // it would have to come last
+	}
+	for _, kv := range r.Kvs {
+		c.add(kv)
+	}
+	return c.count()
+}
+
+func rangePieces(r *pb.RangeResponse, n int) (mem.BufferSlice, error) {
+	p := newPieces(n)
 	if err := p.message(&pb.RangeResponse{Header: r.Header}); err != nil {
 		return nil, err
 	}
@@ -156,27 +171,21 @@ func rangePieces(r *pb.RangeResponse) (mem.BufferSlice, error) {
 	return p.finish(), nil
 }
 
-func largeWatch(r *pb.WatchResponse) bool {
+func largeWatch(r *pb.WatchResponse) int {
+	var c inReference
 	if len(r.XXX_unrecognized) != 0 {
-		return false
+		return 0
 	}
-	size := 0
 	for _, e := range r.Events {
-		for _, kv := range [...]*mvccpb.KeyValue{e.Kv, e.PrevKv} {
-			if kv != nil {
-				size += len(kv.Value)
-			}
-		}
-		if size >= inPieces {
-			return true
-		}
+		c.add(e.Kv)
+		c.add(e.PrevKv)
 	}
-	return false
+	return c.count()
 }
 
 // watchPieces relies on the events being the last field.
-func watchPieces(r *pb.WatchResponse) (mem.BufferSlice, error) {
-	p := newPieces(2 * len(r.Events))
+func watchPieces(r *pb.WatchResponse, n int) (mem.BufferSlice, error) {
+	p := newPieces(n)
 	head := *r
 	head.Events = nil
 	if err := p.message(&head); err != nil {
