@@ -91,20 +91,10 @@ func (b *builds) putter(ctx context.Context) (*putter, error) {
 	}
 	cmd := exec.Command(b.devserver, "-puts", "-s3", gw.url, "-bucket", "puts")
 	cmd.Env, cmd.Stderr = append(os.Environ(), gw.env()...), progress
-	stdin, err := cmd.StdinPipe()
+	p, stdin, out, err := launchPiped(cmd)
 	if err != nil {
 		return nil, err
 	}
-	out, in := io.Pipe()
-	cmd.Stdout = in
-	p, err := launch(cmd, stdin)
-	if err != nil {
-		return nil, err
-	}
-	go func() { // ends with the process
-		<-p.ended
-		in.Close()
-	}()
 	return &putter{p, stdin, bufio.NewReader(out), dir}, nil
 }
 

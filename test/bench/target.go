@@ -86,26 +86,36 @@ func (p *process) stop() error {
 	return errors.Join(err, p.err)
 }
 
+// launchPiped is launch with pipes to the process's standard input and from its output; the
+// latter ends with the process.
+func launchPiped(cmd *exec.Cmd) (p *process, stdin io.WriteCloser, out *io.PipeReader, err error) {
+	stdin, err = cmd.StdinPipe()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	out, in := io.Pipe()
+	cmd.Stdout = in
+	p, err = launch(cmd, stdin)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	go func() { // ends with the process: then nothing more can be read
+		<-p.ended
+		in.Close()
+	}()
+	return p, stdin, out, nil
+}
+
 // start runs a server that prints its ready line, and ends with its standard input.
 func start(k kind, cmd *exec.Cmd) (*target, error) {
 	t := &target{name: k.name, base: k.base}
 	says := &untilStopped{}
 	cmd.Stderr = says
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, in := io.Pipe()
-	cmd.Stdout = in
-	p, err := launch(cmd, stdin)
+	p, _, out, err := launchPiped(cmd)
 	if err != nil {
 		return nil, err
 	}
 	p.says, t.procs = says, []*process{p}
-	go func() { // ends with the process: then nothing more can be read
-		<-p.ended
-		in.Close()
-	}()
 	line, err := bufio.NewReader(out).ReadBytes('\n')
 	out.Close()
 	if err == nil {
