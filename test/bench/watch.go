@@ -61,7 +61,7 @@ func watchers(ctx context.Context, t *target, l load) (sample, error) {
 			return sample{}, err
 		}
 		wg.Go(func() {
-			if err := f.hear(stream, ws, len(prefix), &took[i]); err != nil && ctx.Err() == nil {
+			if err := f.hear(stream, ws, len(prefix), &took[i]); ctx.Err() == nil {
 				cancel(err)
 			}
 		})
@@ -108,7 +108,7 @@ func (f *fan) write(ctx context.Context, w *worker, prefix string, until time.Ti
 
 type watchStream = grpc.BidiStreamingClient[pb.WatchRequest, pb.WatchResponse]
 
-// hear takes the events of a stream of watchers; each gets every event once, in order.
+// hear takes the events of a stream of watchers, until it fails; each gets every event once, in order.
 func (f *fan) hear(stream watchStream, ws []*worker, key int, took *[]time.Duration) error {
 	seen := map[int64]int64{} // revisions by watch
 	for {
