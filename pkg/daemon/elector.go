@@ -60,6 +60,7 @@ func (d *process) newElector(leaderID string, sole bool) (*elector.Elector, erro
 		PrimaryPriorTimeout: c.Elector.PrimaryPriorTimeout, LeaseDuration: c.LeaseDuration(),
 		DeregistrationTimeout: c.Elector.DeregistrationTimeout,
 		Dialer:                peerapi.Dialer{Source: d.source, ClusterID: c.ClusterID},
+		ElectorCredentials:    d.source.ClientCredentials(identity.ExpectElector(c.ClusterID)),
 		Logger:                d.log.Named("elector"), Metrics: elector.NewMetrics(d.metrics),
 	})
 }

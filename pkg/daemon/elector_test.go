@@ -13,6 +13,7 @@ import (
 
 	"github.com/netsy-io/netsy/pkg/config"
 	"github.com/netsy-io/netsy/pkg/elector"
+	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/objectstore/instrumented"
 	"github.com/netsy-io/netsy/pkg/objectstore/memstore"
@@ -57,5 +58,31 @@ func TestElectorReadiness(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// TestElectorInWaitingAsks: an elector in waiting asks the one in office whether it is there. One that
+// looks at the lock instead costs 24 requests to object storage a minute.
+func TestElectorInWaitingAsks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	inOffice, _ := w.runningNodes(t)
+	inOffice.untilServed(t, pb.Election_ListMembers_FullMethodName)
+}
+
+// untilServed waits until the process has answered a call of method without an error.
+func (r *running) untilServed(t *testing.T, method string) {
+	t.Helper()
+	r.until(t, "served "+method, func(map[string]int) bool {
+		for _, m := range r.series(t, "grpc_server_handled_total") {
+			labels := map[string]string{}
+			for _, l := range m.Label {
+				labels[l.GetName()] = l.GetValue()
+			}
+			if "/"+labels["grpc_service"]+"/"+labels["grpc_method"] == method && labels["grpc_code"] == "OK" && m.Counter.GetValue() > 0 {
+				return true
+			}
+		}
+		return false
 	})
 }

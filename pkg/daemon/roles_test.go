@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	clientpb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"github.com/netsy-io/netsy/pkg/objectstore"
@@ -76,17 +77,26 @@ func (r *running) showsRoles(t *testing.T, want ...string) {
 // counted is how many values a histogram has.
 func (r *running) counted(t *testing.T, name string) uint64 {
 	t.Helper()
+	series := r.series(t, name)
+	if len(series) == 0 {
+		t.Fatalf("%s has no %s", r.d.NodeID, name)
+	}
+	return series[0].GetHistogram().GetSampleCount()
+}
+
+// series are those of one metric.
+func (r *running) series(t *testing.T, name string) []*dto.Metric {
+	t.Helper()
 	families, err := r.d.metrics.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range families {
 		if f.GetName() == name {
-			return f.Metric[0].GetHistogram().GetSampleCount()
+			return f.Metric
 		}
 	}
-	t.Fatalf("%s has no %s", r.d.NodeID, name)
-	return 0
+	return nil
 }
 
 // TestSeriesAreBounded: what clients do, and which, makes no series.
