@@ -137,6 +137,9 @@ func (s *Store) openFile(ctx context.Context, o Options) (err error) {
 	if err := syncDir(o.Dir); err != nil {
 		return fmt.Errorf("mvcc: sync data directory: %w", err)
 	}
+	if err := makeWALRoom(path + "-wal"); err != nil {
+		return err
+	}
 	if err := s.writer.prepare(); err != nil {
 		return err
 	}
