@@ -103,7 +103,7 @@ func (b *builds) s3(ctx context.Context) (*gateway, error) {
 	if err := os.MkdirAll(g.root, 0o755); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(bin, "--quiet", "--port", addr, "--access", gatewayAccess, "--secret", gatewaySecret, "--region", gatewayRegion, "posix", g.root)
+	cmd := exec.Command(bin, "--quiet", "--keep-alive", "--port", addr, "--access", gatewayAccess, "--secret", gatewaySecret, "--region", gatewayRegion, "posix", g.root)
 	cmd.Stderr = progress
 	if g.proc, err = launch(cmd, interrupt{cmd}); err != nil {
 		return nil, err
