@@ -121,6 +121,9 @@ func TestFailures(t *testing.T) {
 			if got := err == nil; got != c.visible {
 				t.Fatalf("visible %v (%v)", got, err)
 			}
+			if err := (<-s.spares.made).discard(); err != nil { // it was made for the next write
+				t.Fatal(err)
+			}
 			left, err := os.ReadDir(filepath.Join(dir, tempDir))
 			if err != nil || len(left) != 0 {
 				t.Fatalf("left in ~tmp: %v, %v", left, err)

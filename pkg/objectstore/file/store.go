@@ -41,6 +41,7 @@ type Store struct {
 	prefix string // "" or ending in a slash
 	lock   *lock
 	dirs   *dirs
+	spares *spares
 	sys    sys
 	now    func() time.Time
 }
@@ -73,6 +74,7 @@ func open(ctx context.Context, cfg Config, sys sys) (*Store, error) {
 	if err := s.selfTest(ctx); err != nil {
 		return nil, noEffect("open", dir, err)
 	}
+	s.spares = newSpares()
 	return s, nil
 }
 

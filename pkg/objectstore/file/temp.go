@@ -25,10 +25,12 @@ type temp struct {
 
 // newTemp writes a temporary file with the given content and generation, durably.
 func (s *Store) newTemp(ctx context.Context, body io.Reader, size int64) (*temp, error) {
-	t, err := s.createTemp()
+	t, err := s.takeTemp()
 	if err != nil {
 		return nil, err
 	}
+	t.sys = s.sys
+	defer s.makeSpare()()
 	if err := t.fill(ctx, body, size); err != nil {
 		return nil, errors.Join(err, t.discard())
 	}
@@ -50,7 +52,7 @@ func (s *Store) createTemp() (*temp, error) {
 		if err != nil {
 			return nil, err
 		}
-		t := &temp{sys: s.sys, path: path, f: f}
+		t := &temp{path: path, f: f}
 		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), t.discard())
 		}
