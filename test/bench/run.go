@@ -37,6 +37,7 @@ func run(ctx context.Context, o options) error {
 		defer os.RemoveAll(tmp)
 		o.dir = tmp
 	}
+	spread(o.dir)
 	b, err := build(ctx, o.dir)
 	if err != nil {
 		return err
