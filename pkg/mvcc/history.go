@@ -3,6 +3,7 @@ package mvcc
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -166,6 +167,7 @@ func (s *Store) readConn(ctx context.Context, op string, fn func(*sql.Conn) erro
 	}
 	defer func() { // nothing to commit; but a connection that holds on to its moment must not be used again
 		if _, endErr := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); endErr != nil {
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // so the pool drops it
 			err = errors.Join(err, sqlError(op, endErr))
 		}
 	}()
