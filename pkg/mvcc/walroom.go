@@ -31,7 +31,7 @@ func makeWALRoom(path string) (err error) {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("mvcc: make room in SQLite's log: %w", err)
+		return fmt.Errorf("%w: make room in SQLite's log: %w", ErrDisk, err)
 	}
 	return nil
 }

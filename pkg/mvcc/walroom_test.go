@@ -70,6 +70,16 @@ func logSize(t *testing.T, dir string) int64 {
 	return st.Size()
 }
 
+func TestNoRoomInTheLog(t *testing.T) {
+	dir := t.TempDir()
+	if err := makeWALRoom(filepath.Join(dir, "absent")); err != nil {
+		t.Error(err)
+	}
+	if err := makeWALRoom(dir); !errors.Is(err, ErrDisk) || !errors.Is(err, syscall.EISDIR) {
+		t.Error(err)
+	}
+}
+
 // fullFile takes room bytes more.
 type fullFile struct {
 	size, room int64
