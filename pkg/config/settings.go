@@ -55,7 +55,7 @@ var settings = []setting{
 	{flag: "advertise-peer", env: "NETSY_ADVERTISE_PEER", defText: "host name and the port of NETSY_BIND_PEER", programs: NodeProgram, at: func(p *Process) *string { return &p.AdvertisePeer },
 		doc: "host:port at which others reach NETSY_BIND_PEER."},
 	{flag: "bind-election", env: "NETSY_BIND_ELECTION", def: ":8443", programs: overTLS, at: func(p *Process) *string { return &p.BindElection },
-		doc: "Where the elector is asked for members; a node uses it with --with-elector only."},
+		doc: "Where the elector is asked for members, and by those in waiting whether it is in office; a node uses it with --with-elector only."},
 	{flag: "advertise-election", env: "NETSY_ADVERTISE_ELECTION", defText: "host name and the port of NETSY_BIND_ELECTION", programs: overTLS, at: func(p *Process) *string { return &p.AdvertiseElection },
 		doc: "host:port at which others reach NETSY_BIND_ELECTION."},
 	{flag: "bind-health", env: "NETSY_BIND_HEALTH", def: ":8080", programs: allPrograms, at: func(p *Process) *string { return &p.BindHealth },
