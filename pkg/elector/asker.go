@@ -2,12 +2,15 @@ package elector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/status"
 
 	"github.com/netsy-io/netsy/pkg/leaderlock"
 	"github.com/netsy-io/netsy/pkg/netsypb/peerpb"
@@ -22,17 +25,21 @@ type asker struct {
 	conn  *grpc.ClientConn // to addr; nil: none
 }
 
-// ask returns nil if the elector says that it is in office.
-func (a *asker) ask(ctx context.Context, h leaderlock.Holder) error {
+// ask returns the elector's last renewal of the lock if it says that it is in office.
+func (a *asker) ask(ctx context.Context, h leaderlock.Holder) (renewal string, err error) {
 	if a.conn == nil || a.addr != h.Address {
 		if err := a.connect(h.Address); err != nil {
-			return err
+			return "", err
 		}
 	}
-	if _, err := peerpb.NewElectionClient(a.conn).ListMembers(ctx, &peerpb.ListMembersRequest{}); err != nil {
-		return fmt.Errorf("elector: asking %s at %s: %w", h.LeaderID, h.Address, err)
+	r, err := peerpb.NewElectionClient(a.conn).ListMembers(ctx, &peerpb.ListMembersRequest{})
+	if err == nil {
+		return r.LockWriteId, nil
 	}
-	return nil
+	if status.Code(err) == codes.DeadlineExceeded { // the host may be gone, and come back elsewhere under its name
+		err = errors.Join(err, a.close())
+	}
+	return "", fmt.Errorf("elector: asking %s at %s: %w", h.LeaderID, h.Address, err)
 }
 
 func (a *asker) connect(addr string) error {

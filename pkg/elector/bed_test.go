@@ -396,15 +396,15 @@ func (b *bed) elector(id string, change ...func(*Options)) *process {
 }
 
 // askElector asks the elector at an address whether it is in office.
-func (b *bed) askElector(ctx context.Context, h leaderlock.Holder) error {
+func (b *bed) askElector(ctx context.Context, h leaderlock.Holder) (string, error) {
 	b.mu.Lock()
 	p := b.procs[h.Address]
 	b.mu.Unlock()
 	if p == nil {
-		return errUnreachable
+		return "", errUnreachable
 	}
-	_, err := (&electionService{e: p.Elector}).ListMembers(ctx, &peerpb.ListMembersRequest{})
-	return err
+	r, err := (&electionService{e: p.Elector}).ListMembers(ctx, &peerpb.ListMembersRequest{})
+	return r.GetLockWriteId(), err
 }
 
 func (p *process) stop(t *testing.T) {

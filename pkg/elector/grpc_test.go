@@ -156,8 +156,9 @@ func TestAskerOverGRPC(t *testing.T) {
 				return ls[addr].DialContext(ctx)
 			})}}
 		for addr, want := range map[string]bool{"e1:8443": true, "e2:8443": false, "e3:8443": false} {
-			if err := a.ask(t.Context(), leaderlock.Holder{LeaderID: "e", Address: addr}); (err == nil) != want {
-				t.Errorf("%s: %v, in office: %v", addr, err, want)
+			renewal, err := a.ask(t.Context(), leaderlock.Holder{LeaderID: "e", Address: addr})
+			if (err == nil) != want || (renewal != "") != want {
+				t.Errorf("%s: %q, %v, in office: %v", addr, renewal, err, want)
 			}
 		}
 		if err := a.close(); err != nil {

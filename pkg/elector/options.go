@@ -78,7 +78,7 @@ type Options struct {
 	// in office, once a second while waiting for its place. nil: it isn't asked, and the lock
 	// looked at instead, which costs each waiting elector 24 requests a minute instead of 3.
 	ElectorCredentials credentials.TransportCredentials
-	ask                func(context.Context, leaderlock.Holder) error // instead, for tests
+	ask                func(context.Context, leaderlock.Holder) (renewal string, err error) // instead, for tests
 
 	Logger  hclog.Logger // nil: none
 	Metrics *Metrics     // nil: unregistered

@@ -31,5 +31,5 @@ func (s *electionService) ListMembers(context.Context, *peerpb.ListMembersReques
 	if o.members.Seq == 0 {
 		return nil, status.Error(codes.Unavailable, "elector: in office, but the members are not known yet: try again")
 	}
-	return &peerpb.ListMembersResponse{Members: o.state.Members, Seq: o.state.Seq}, nil
+	return &peerpb.ListMembersResponse{Members: o.state.Members, Seq: o.state.Seq, LockWriteId: s.e.lock.Renewal()}, nil
 }

@@ -14,9 +14,7 @@ import (
 // acquire waits until this process has the lock. sent is when the write that took
 // it was sent.
 func (l *Lock) acquire(ctx context.Context) (s seen, sent time.Time, err error) {
-	var watched seen
-	var firstSeen time.Time // zero: nothing watched yet
-	silent := 0             // looks since the holder, asked, stopped saying that it leads
+	var w watch
 	for {
 		now, err := l.look(ctx)
 		switch {
@@ -27,10 +25,8 @@ func (l *Lock) acquire(ctx context.Context) (s seen, sent time.Time, err error) 
 		case err != nil:
 			l.o.Logger.Warn("can't read the leader lock, trying again", "event", logevent.LeaderLockUnreadable, "key", l.o.Key, "error", err)
 		default:
-			if firstSeen.IsZero() || now.version != watched.version {
-				watched, firstSeen = now, time.Now()
-			}
-			if l.free(now, firstSeen) {
+			w.see(now, time.Now())
+			if l.free(now, w.since) {
 				s, sent, err := l.take(ctx, now)
 				if err == nil || ctx.Err() != nil || hopeless(err) {
 					return s, sent, err
@@ -38,7 +34,7 @@ func (l *Lock) acquire(ctx context.Context) (s seen, sent time.Time, err error) 
 				l.o.Logger.Info("did not get the leader lock", "event", logevent.LeaderLockMissed, "key", l.o.Key, "reason", err)
 			}
 		}
-		if silent, err = l.await(ctx, firstSeen, silent); err != nil {
+		if err := l.await(ctx, &w); err != nil {
 			return seen{}, time.Time{}, err
 		}
 	}
@@ -46,38 +42,58 @@ func (l *Lock) acquire(ctx context.Context) (s seen, sent time.Time, err error) 
 
 // await returns when it is time for the next look. As long as the holder, asked now
 // and then, says that it leads, there is little to look for. When it stops saying so
-// the lock is looked at, at once and then less and less often.
-func (l *Lock) await(ctx context.Context, firstSeen time.Time, silent int) (nowSilent int, err error) {
+// the lock is looked at, at once and then less and less often, and in any case when it goes stale.
+func (l *Lock) await(ctx context.Context, w *watch) error {
 	h := l.Holder()
 	if l.o.Ask == nil || h.LeaderID == "" || h.Address == "" {
-		return 0, sleep(ctx, l.pollAfter(firstSeen))
+		w.silent = 0
+		return sleep(ctx, l.pollAfter(w.since))
 	}
-	if silent > 0 {
-		soon := askEvery / 8 << min(silent, 8)
-		if err := sleep(ctx, min(soon, l.pollAfter(firstSeen))); err != nil {
-			return 0, err
+	if w.silent > 0 {
+		soon := askEvery / 8 << min(w.silent, 8)
+		if err := sleep(ctx, min(soon, l.pollAfter(w.since))); err != nil {
+			return err
 		}
-		if l.ask(ctx, h) == nil {
-			return 0, nil
+		w.silent++
+		if l.ask(ctx, h, w) == nil {
+			w.silent = 0
 		}
-		return silent + 1, nil
+		return nil
 	}
 	for begun := time.Now(); time.Since(begun) < pollEvery; {
 		if err := sleep(ctx, askEvery-rand.N(askEvery/10)); err != nil {
-			return 0, err
+			return err
 		}
-		if err := l.ask(ctx, h); err != nil {
+		if err := l.ask(ctx, h, w); err != nil {
 			l.o.Logger.Debug("the leader doesn't say that it leads", "key", l.o.Key, "leader_id", h.LeaderID, "reason", err)
-			return 1, nil
+			w.silent = 1
+			return nil
 		}
 	}
-	return 0, nil
+	return nil
 }
 
-func (l *Lock) ask(ctx context.Context, h Holder) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+// ask asks the holder. While it is silent, an answer isn't waited for beyond the moment in which the lock goes stale.
+func (l *Lock) ask(ctx context.Context, h Holder, w *watch) error {
+	patience := time.Duration(askTimeout)
+	if w.silent > 0 {
+		patience = min(patience, l.untilStale(w.since))
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return l.o.Ask(ctx, h)
+	renewal, err := l.o.Ask(ctx, h)
+	if err == nil {
+		w.hear(renewal, time.Now())
+	}
+	return err
+}
+
+// untilStale is how long the lock, seen since then, may still be renewed; askTimeout or more if it was never seen.
+func (l *Lock) untilStale(since time.Time) time.Duration {
+	if since.IsZero() {
+		return l.o.Timeout
+	}
+	return l.o.Timeout - time.Since(since)
 }
 
 // free says whether this process may try to take the lock as it is.

@@ -17,6 +17,7 @@ type asked struct {
 	term  context.Context // a's
 	lie   atomic.Bool     // a says that it leads whatever is true
 	mute  atomic.Bool     // a can't be asked
+	hang  atomic.Bool     // a's host is gone: who asks hears nothing
 	looks atomic.Int64    // b's requests
 }
 
@@ -24,11 +25,14 @@ func askedPair(t *testing.T, s objectstore.Store) *asked {
 	p := &asked{a: contend(t, s, "a")}
 	p.term = <-p.a.led
 	p.b = contend(t, s, "b", func(o *Options) {
-		o.Ask = func(_ context.Context, h Holder) error {
-			if h.Address == "a:1" && !p.mute.Load() && (p.lie.Load() || p.a.MayAct()) {
-				return nil
+		o.Ask = func(ctx context.Context, h Holder) (string, error) {
+			if p.hang.Load() {
+				<-ctx.Done()
 			}
-			return errors.New("doesn't lead")
+			if h.Address == "a:1" && !p.mute.Load() && !p.hang.Load() && (p.lie.Load() || p.a.MayAct()) {
+				return p.a.Renewal(), nil
+			}
+			return "", errors.New("doesn't lead")
 		}
 	})
 	p.b.faults.Inject(func(ctx context.Context, r *fault.Request, next fault.Next) (fault.Response, error) {
@@ -48,6 +52,11 @@ func (p *asked) stop(t *testing.T) {
 func TestHolderThatAnswersSavesLooking(t *testing.T) {
 	bubble(t, func(t *testing.T, s objectstore.Store) {
 		p := askedPair(t, s)
+		p.mute.Store(true) // also if it was silent for a while
+		time.Sleep(4 * time.Second)
+		p.mute.Store(false)
+		time.Sleep(10 * time.Second)
+		p.looks.Store(0)
 		time.Sleep(10 * time.Minute)
 		if n := p.looks.Load(); n > 32 {
 			t.Errorf("%d looks in ten minutes, expected about 30", n)
@@ -60,6 +69,40 @@ func TestHolderThatAnswersSavesLooking(t *testing.T) {
 		}
 		p.b.stop(t)
 	})
+}
+
+// TestHolderIsReplacedInTime: to be asked must not cost time when the holder is gone, whenever that is and
+// however it shows. What it said last counts from when it was heard.
+func TestHolderIsReplacedInTime(t *testing.T) {
+	for name, cut := range map[string]func(*asked){
+		"killed":         func(p *asked) { p.mute.Store(true) },
+		"host gone":      func(p *asked) { p.hang.Store(true) },
+		"storage is out": func(*asked) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for phase := range 60 {
+				bubble(t, func(t *testing.T, s objectstore.Store) {
+					p := askedPair(t, s)
+					time.Sleep(time.Minute + time.Duration(phase)*DefaultRenewEvery/20)
+					p.a.faults.Inject(fault.Fail(objectstore.ErrUnavailable))
+					cut(p)
+					at := time.Now()
+					<-p.b.led
+					if p.a.MayAct() {
+						t.Error("both act")
+					}
+					if d := time.Since(at); d > DefaultTimeout+askEvery+askTimeout {
+						t.Errorf("taken over after %v", d)
+					}
+					<-p.term.Done()
+					if got := p.a.Renewal(); got != "" {
+						t.Errorf("what lost the lock says that it wrote %q", got)
+					}
+					p.stop(t)
+				})
+			}
+		})
+	}
 }
 
 func TestHolderThatDiesIsReplacedSoon(t *testing.T) {

@@ -34,7 +34,7 @@ const (
 // requests a minute, in case it answers and yet doesn't hold it.
 const (
 	askEvery   = time.Second
-	askTimeout = time.Second
+	askTimeout = 500 * time.Millisecond
 	pollEvery  = 20 * time.Second
 )
 
@@ -51,10 +51,10 @@ type Options struct {
 	// behind under it is then that of an earlier, dead life and is taken at once.
 	Sole bool
 
-	// Ask asks a holder whether it leads; nil if it says so. It saves those who wait
-	// the looking, and is no more than a hint: only the lock's own versions decide.
-	// Ask itself nil: no holder is asked.
-	Ask func(context.Context, Holder) error
+	// Ask asks a holder whether it leads; no error if it says so. renewal is its Renewal,
+	// or "" if it doesn't tell. It saves those who wait the looking, and is no more than a hint: only the
+	// lock's own versions decide. Ask itself nil: no holder is asked.
+	Ask func(context.Context, Holder) (renewal string, err error)
 
 	RenewEvery time.Duration // also how often others look if no holder can be asked
 	Timeout    time.Duration // without renewal, until others take over
@@ -99,6 +99,7 @@ type Lock struct {
 
 	mu       sync.Mutex
 	lastSent time.Time // of the renewal last known to have succeeded; zero: not held
+	renewal  string    // its write id
 	holder   Holder
 }
 
@@ -117,6 +118,14 @@ func (l *Lock) MayAct() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return mayAct(time.Now(), l.lastSent, limitOf(l.o.Timeout))
+}
+
+// Renewal names the version of the lock that this process wrote last, as far as known; "" while
+// it doesn't hold the lock. No two versions have one name, and it is not told before it is written.
+func (l *Lock) Renewal() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.renewal
 }
 
 // Holder returns who held the lock when it was last looked at; zero if nobody did

@@ -25,13 +25,13 @@ type renewal struct {
 	over    bool // guarded by Lock.mu: the reign has ended, nothing revives it
 }
 
-// renewed records a success, sent when its request was, and lets the reign last
+// renewed records that held was written, sent when its request was, and lets the reign last
 // until then plus the limit.
 func (r *renewal) renewed(sent time.Time) {
 	r.pending = map[string]time.Time{}
 	r.l.mu.Lock()
 	if !r.over {
-		r.l.lastSent = sent
+		r.l.lastSent, r.l.renewal = sent, r.held.WriteID
 	}
 	r.l.mu.Unlock()
 	left := limitOf(r.l.o.Timeout) - elapsed(sent, time.Now())
@@ -48,7 +48,7 @@ func (r *renewal) renewed(sent time.Time) {
 // end ends the right to act, whatever the clock says, and then the leader's ctx.
 func (r *renewal) end(cause error) {
 	r.l.mu.Lock()
-	r.over, r.l.lastSent = true, time.Time{}
+	r.over, r.l.lastSent, r.l.renewal = true, time.Time{}, ""
 	r.l.mu.Unlock()
 	r.cancel(cause)
 }

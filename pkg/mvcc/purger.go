@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/logevent"
@@ -28,9 +29,10 @@ const (
 // moment, after any crash, the file holds exactly the state at the purged
 // revision and all that came after.
 type purger struct {
-	s     *Store
-	woken chan struct{}
-	done  sync.WaitGroup
+	s      *Store
+	woken  chan struct{}
+	failed atomic.Bool // the last work did: the next wake tries again
+	done   sync.WaitGroup
 }
 
 // startPurger starts the purge of what a former process left, and all to come; it
@@ -49,6 +51,14 @@ func (p *purger) wake() {
 	}
 }
 
+// logged wakes the purger if there is something to do now that the object log has what comes before
+// target; the Primary tells of each chunk, so not each time.
+func (p *purger) logged(target, purged record.Revision) {
+	if target > purged || p.failed.Load() {
+		p.wake()
+	}
+}
+
 // run works until there is nothing to do, then waits for the next wake. A failed
 // step is counted and tried again with the next wake: nothing depends on it but space.
 func (p *purger) run(ctx context.Context) {
@@ -58,7 +68,8 @@ func (p *purger) run(ctx context.Context) {
 			return
 		case <-p.woken:
 		}
-		if err := p.work(ctx); err != nil && ctx.Err() == nil {
+		err := p.work(ctx)
+		if p.failed.Store(err != nil); err != nil && ctx.Err() == nil {
 			p.s.metrics.purgeErrors.Inc()
 			p.s.log.Warn("removing superseded records failed; will be tried again", "event", logevent.PurgeFailed, "error", err)
 		}

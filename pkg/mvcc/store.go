@@ -242,9 +242,8 @@ func (s *Store) SetLogged(first record.Revision, pos record.Pos) {
 			return
 		}
 		if s.logged.CompareAndSwap(old, &loggedPos{first: first, pos: pos}) {
-			if st := s.state.Load(); purgeTarget(st.compact, pos.Revision) > st.purged {
-				s.purger.wake() // not each time: the Primary says it of each chunk
-			}
+			st := s.state.Load()
+			s.purger.logged(purgeTarget(st.compact, pos.Revision), st.purged)
 			return
 		}
 	}

@@ -24,10 +24,12 @@ func makeWALRoom(path string) (err error) {
 		return nil
 	}
 	if err == nil {
-		defer func() { err = errors.Join(err, f.Close()) }()
 		var st os.FileInfo
 		if st, err = f.Stat(); err == nil {
 			err = lengthen(f, st.Size(), walRoom)
+		}
+		if closeErr := f.Close(); !isFull(closeErr) { // some file systems say it only now
+			err = errors.Join(err, closeErr)
 		}
 	}
 	if err != nil {
@@ -42,11 +44,13 @@ func lengthen(f lengthened, from, to int64) error {
 		return nil
 	}
 	_, err := f.WriteAt(make([]byte, to-from), from)
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if isFull(err) {
 		return f.Truncate(from)
 	}
 	return err
 }
+
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 type lengthened interface {
 	io.WriterAt

@@ -1153,6 +1153,7 @@ type ListMembersResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Members       []*Member              `protobuf:"bytes,1,rep,name=members,proto3" json:"members,omitempty"`
 	Seq           int64                  `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	LockWriteId   string                 `protobuf:"bytes,3,opt,name=lock_write_id,json=lockWriteId,proto3" json:"lock_write_id,omitempty"` // of the elector's last renewal of its lock that is known to have succeeded
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1199,6 +1200,13 @@ func (x *ListMembersResponse) GetSeq() int64 {
 		return x.Seq
 	}
 	return 0
+}
+
+func (x *ListMembersResponse) GetLockWriteId() string {
+	if x != nil {
+		return x.LockWriteId
+	}
+	return ""
 }
 
 type RemoveVoterRequest struct {
@@ -2715,10 +2723,11 @@ const file_netsy_peer_v1_peer_proto_rawDesc = "" +
 	"\vclient_urls\x18\x03 \x03(\tR\n" +
 	"clientUrls\x12\x1b\n" +
 	"\tpeer_urls\x18\x04 \x03(\tR\bpeerUrls\"\x14\n" +
-	"\x12ListMembersRequest\"X\n" +
+	"\x12ListMembersRequest\"|\n" +
 	"\x13ListMembersResponse\x12/\n" +
 	"\amembers\x18\x01 \x03(\v2\x15.netsy.peer.v1.MemberR\amembers\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x03R\x03seq\"@\n" +
+	"\x03seq\x18\x02 \x01(\x03R\x03seq\x12\"\n" +
+	"\rlock_write_id\x18\x03 \x01(\tR\vlockWriteId\"@\n" +
 	"\x12RemoveVoterRequest\x12*\n" +
 	"\x04node\x18\x01 \x01(\v2\x16.netsy.peer.v1.NodeRefR\x04node\"\x15\n" +
 	"\x13RemoveVoterResponse\"E\n" +

@@ -50,7 +50,8 @@ var _ objectstore.Store = (*Store)(nil)
 
 // Open makes the directory ready: creates what is missing, removes what crashed
 // processes left in ~tmp, and proves that the file system can do what the store
-// relies on. It holds one file descriptor for as long as the Store is reachable.
+// relies on. It holds a file descriptor for as long as the Store is reachable, and from the
+// second write on another one.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return open(ctx, cfg, realSys())
 }
