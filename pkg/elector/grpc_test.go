@@ -150,7 +150,11 @@ func TestAskerOverGRPC(t *testing.T) {
 		}
 		a := &asker{creds: insecure.NewCredentials(), dial: []grpc.DialOption{
 			grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
-				if ls[addr] == nil {
+				switch {
+				case addr == "gone:8443":
+					<-ctx.Done()
+					return nil, ctx.Err()
+				case ls[addr] == nil:
 					return nil, errUnreachable
 				}
 				return ls[addr].DialContext(ctx)
@@ -160,6 +164,12 @@ func TestAskerOverGRPC(t *testing.T) {
 			if (err == nil) != want || (renewal != "") != want {
 				t.Errorf("%s: %q, %v, in office: %v", addr, renewal, err, want)
 			}
+		}
+		// One that doesn't answer in time is dialled anew: its name may stand for another host by then.
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		if _, err := a.ask(ctx, leaderlock.Holder{LeaderID: "e", Address: "gone:8443"}); err == nil || a.conn != nil {
+			t.Errorf("%v, and the connection is kept: %v", err, a.conn != nil)
 		}
 		if err := a.close(); err != nil {
 			t.Error(err)

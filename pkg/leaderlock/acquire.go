@@ -88,7 +88,7 @@ func (l *Lock) ask(ctx context.Context, h Holder, w *watch) error {
 	return err
 }
 
-// untilStale is how long the lock, seen since then, may still be renewed; askTimeout or more if it was never seen.
+// untilStale is how long the lock, seen since then, may still be renewed; the whole timeout if it was never seen.
 func (l *Lock) untilStale(since time.Time) time.Duration {
 	if since.IsZero() {
 		return l.o.Timeout
@@ -108,7 +108,7 @@ func (l *Lock) free(now seen, firstSeen time.Time) bool {
 // last seen goes stale.
 func (l *Lock) pollAfter(firstSeen time.Time) time.Duration {
 	d := l.o.RenewEvery - rand.N(l.o.RenewEvery/10+1)
-	if left := l.o.Timeout - time.Since(firstSeen); !firstSeen.IsZero() && left > 0 {
+	if left := l.untilStale(firstSeen); left > 0 {
 		d = min(d, left)
 	}
 	return d

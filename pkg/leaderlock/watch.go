@@ -1,10 +1,14 @@
 package leaderlock
 
-import "time"
+import (
+	"time"
+
+	"github.com/netsy-io/netsy/pkg/objectstore"
+)
 
 // watch is what one who waits knows of the lock: its version, and since when it is known to have had it.
 type watch struct {
-	version seen
+	version objectstore.Version
 	since   time.Time // zero: the lock was never looked at
 
 	heard   string // the renewal that the holder named last
@@ -23,10 +27,10 @@ func (w *watch) hear(renewal string, now time.Time) {
 // see takes in a look that ended at now. A version that the holder named before was there then: as long
 // as it is still there, the lock has had it since.
 func (w *watch) see(v seen, now time.Time) {
-	if !w.since.IsZero() && v.version == w.version.version {
+	if !w.since.IsZero() && v.version == w.version {
 		return
 	}
-	w.version, w.since = v, now
+	w.version, w.since = v.version, now
 	if v.WriteID != "" && v.WriteID == w.heard {
 		w.since = w.heardAt
 	}
