@@ -10,6 +10,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	clientpb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
+	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/objectstore/fault"
 )
@@ -111,6 +112,7 @@ func TestSeriesAreBounded(t *testing.T) {
 		}
 		wg.Wait()
 	}
+	first.untilServed(t, pb.Election_ListMembers_FullMethodName) // the elector in waiting asks by itself
 	work("warm-up")
 	work("before")
 	regs := []*prometheus.Registry{first.d.metrics, second.d.metrics, compactor}
