@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -15,6 +16,7 @@ import (
 // program doesn't use is empty.
 type Process struct {
 	ConfigFile, NodeID, DataDir string
+	ValueCacheMB                string // see ValueCache
 
 	BindClient, AdvertiseClient     string
 	BindPeer, AdvertisePeer         string
@@ -27,6 +29,15 @@ type Process struct {
 
 	Cluster *Cluster // the content of ConfigFile
 }
+
+// ValueCache is the bound of the memory for values in bytes; 0: none. It is of a node's Process
+// that Resolve has checked.
+func (p *Process) ValueCache() int64 {
+	mb, _ := strconv.ParseInt(p.ValueCacheMB, 10, 64)
+	return mb << 20
+}
+
+const maxValueCacheMB = 1 << 20
 
 var (
 	logLevels  = []string{"trace", "debug", "info", "warn", "error"}
@@ -104,6 +115,9 @@ func (r *resolver) checkNames() {
 	}
 	if !slices.Contains(logFormats, p.LogFormat) {
 		r.add("log-format", "must be one of %v (got %q)", logFormats, p.LogFormat)
+	}
+	if mb, err := strconv.ParseInt(p.ValueCacheMB, 10, 64); r.program&NodeProgram != 0 && (err != nil || mb < 0 || mb > maxValueCacheMB) {
+		r.add("value-cache-mb", "must be a number from 0 (no bound) to %d (got %q)", maxValueCacheMB, p.ValueCacheMB)
 	}
 	if r.program&overTLS != 0 && !slices.Contains(switches, p.StatusPage) {
 		r.add("status-page", "must be one of %v (got %q)", switches, p.StatusPage)

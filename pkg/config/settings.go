@@ -1,5 +1,7 @@
 package config
 
+import "strconv"
+
 // Program is one of Netsy's servers, as a bit of a set.
 type Program int
 
@@ -38,6 +40,9 @@ type setting struct {
 
 func (s *setting) label() string { return s.env + " (--" + s.flag + ")" }
 
+// DefaultValueCacheMB holds what a small cluster has, and what a large one writes and reads most.
+const DefaultValueCacheMB = 64
+
 // settings lists them all, in the order of the reference.
 var settings = []setting{
 	{flag: "config", env: "NETSY_CONFIG", required: allPrograms, programs: allPrograms, at: func(p *Process) *string { return &p.ConfigFile },
@@ -46,6 +51,8 @@ var settings = []setting{
 		doc: "Names this process in its cluster: lowercase letters, digits, single hyphens, at most 32. It must be the name in its certificate. A node keeps its id for ever. A compactor's is for people only."},
 	{flag: "data-dir", env: "NETSY_DATA_DIR", def: "/var/lib/netsy", programs: NodeProgram, at: func(p *Process) *string { return &p.DataDir },
 		doc: "The node's local copy. It may be lost at any time; one process uses it at a time."},
+	{flag: "value-cache-mb", env: "NETSY_VALUE_CACHE_MB", def: strconv.Itoa(DefaultValueCacheMB), programs: NodeProgram, at: func(p *Process) *string { return &p.ValueCacheMB },
+		doc: "MiB of memory for values of live keys, 1 to 1048576, or 0 for no bound; the process may take up to twice as much for them. Others are read from the data directory when they are asked for, in some 10 microseconds. Keys are always in memory."},
 	{flag: "bind-client", env: "NETSY_BIND_CLIENT", def: ":2378", programs: NodeProgram, at: func(p *Process) *string { return &p.BindClient },
 		doc: "Where etcd clients connect."},
 	{flag: "advertise-client", env: "NETSY_ADVERTISE_CLIENT", defText: "host name and the port of NETSY_BIND_CLIENT", programs: NodeProgram, at: func(p *Process) *string { return &p.AdvertiseClient },

@@ -104,7 +104,7 @@ func (d *process) newNode(ctx context.Context, members node.MembersFunc) (*node.
 		interval = 0 // its clients say when, by the Compact RPC
 	}
 	n, err := node.New(ctx, node.Options{
-		ClusterID: d.Cluster.ClusterID, NodeID: d.NodeID, Version: version.String(), DataDir: d.DataDir, Store: d.store,
+		ClusterID: d.Cluster.ClusterID, NodeID: d.NodeID, Version: version.String(), DataDir: d.DataDir, ValueCache: d.ValueCache(), Store: d.store,
 		Client: ls[0], Peer: ls[1],
 		AdvertiseClient: []string{"https://" + d.AdvertiseClient}, AdvertisePeer: []string{"https://" + d.AdvertisePeer},
 		ClientServer: append(clientOpts, shared), ClientHTTP: clientHTTP.Serve, PeerServer: peerOpts,

@@ -55,7 +55,8 @@ func newWatchRig(t *testing.T, o watch.Options) *watchRig {
 	must(t, err)
 	seal := record.EpochStart(1, 1, "n", record.KeyState{}, time.Now())
 	must(t, store.Append(t.Context(), []record.Record{seal}))
-	r.working.Apply(&seal)
+	_, err = r.working.Apply(&seal)
+	must(t, err)
 	must(t, store.Publish(r.working.Snapshot()))
 	o.Header = func(rev record.Revision) *pb.ResponseHeader {
 		return &pb.ResponseHeader{ClusterId: 7, MemberId: 8, Revision: int64(rev)}

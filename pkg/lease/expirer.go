@@ -134,10 +134,10 @@ func (e *Expirer) Valid(id int64) error {
 }
 
 // Attach takes on a key as it is at the start of the reign.
-func (e *Expirer) Attach(kv *mvccpb.KeyValue) {
+func (e *Expirer) Attach(key []byte, lease int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.holds(kv.Key, kv.Lease)
+	e.holds(key, lease)
 	e.changed()
 }
 

@@ -31,7 +31,7 @@ func reign(t *testing.T, keys map[string]int64) *primary {
 	p := &primary{t: t, keys: keys, deleted: map[string]time.Duration{}, started: time.Now()}
 	p.e = NewExpirer(p.started, p.expire)
 	for k, l := range keys {
-		p.e.Attach(&mvccpb.KeyValue{Key: []byte(k), Lease: l})
+		p.e.Attach([]byte(k), l)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -348,7 +348,7 @@ func TestRunStopsWhileDeleting(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.Attach(&mvccpb.KeyValue{Key: []byte("a"), Lease: id})
+		e.Attach([]byte("a"), id)
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan struct{})
 		go func() { defer close(done); e.Run(ctx) }()

@@ -66,7 +66,7 @@ func (c *changes) difference(sn *Snapshot) (n int64) {
 		if before != 0 {
 			n++
 		}
-		if sn.Get([]byte(key)) != nil {
+		if find(sn.tree, []byte(key)) != nil {
 			n--
 		}
 	}

@@ -38,9 +38,16 @@ type computed struct {
 func computedKey(k int64) []byte { return fmt.Appendf(nil, "k%02d", k) }
 
 // TestReadersWhileWritingAndCompacting: whatever revision is read, by range or as
-// events, is whole and right, while the history grows, is compacted and purged.
+// events, is whole and right, while the history grows, is compacted and purged;
+// wherever the values are.
 func TestReadersWhileWritingAndCompacting(t *testing.T) {
-	h := &computed{begun: begin(t), end: 1000}
+	for name, valueCache := range map[string]int64{"in memory": 0, "some in memory": 4 * cachedOverhead, "none in memory": noValues} {
+		t.Run(name, func(t *testing.T) { readersWhileWritingAndCompacting(t, valueCache) })
+	}
+}
+
+func readersWhileWritingAndCompacting(t *testing.T, valueCache int64) {
+	h := &computed{begun: beginBounded(t, valueCache), end: 1000}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
@@ -48,6 +55,7 @@ func TestReadersWhileWritingAndCompacting(t *testing.T) {
 	for range 2 {
 		g.Go(func() error { return until(ctx, h.readOnce) })
 		g.Go(func() error { return until(ctx, h.watchOnce) })
+		g.Go(func() error { return until(ctx, h.readPresent) })
 	}
 	g.Go(func() error { return until(ctx, h.compactOnce) })
 	if err := g.Wait(); err != nil {
@@ -101,6 +109,19 @@ func (h *computed) change(rev int64) (ch *Change, err error) {
 	return ch, err
 }
 
+// readPresent: the present state can be read whatever is compacted meanwhile.
+func (h *computed) readPresent() error {
+	sn := h.Snapshot()
+	resp, err := h.Range(context.Background(), sn, &etcdserverpb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}})
+	if err != nil {
+		return err
+	}
+	if resp.Header.Revision < int64(sn.Revision()) {
+		return fmt.Errorf("revision %d was read, %d was asked for", resp.Header.Revision, sn.Revision())
+	}
+	return h.whole(resp, resp.Header.Revision)
+}
+
 func (h *computed) readOnce() error {
 	sn := h.Snapshot()
 	compacted := int64(h.CompactRevision())
@@ -115,6 +136,11 @@ func (h *computed) readOnce() error {
 	if at < compacted && at != int64(sn.Revision()) {
 		return fmt.Errorf("read at %d though compacted to %d", at, compacted)
 	}
+	return h.whole(resp, at)
+}
+
+// whole says what is wrong with all keys as of a revision.
+func (h *computed) whole(resp *etcdserverpb.RangeResponse, at int64) error {
 	i := 0
 	for k := range int64(ring) {
 		want := h.valueAt(k, at)

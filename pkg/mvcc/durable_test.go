@@ -223,7 +223,7 @@ func TestEventsInPieces(t *testing.T) {
 		recs = append(recs, record.Record{Revision: rev, Sub: sub, Epoch: 1, Key: []byte("k"), Version: 1, PrevRevision: rev - 1})
 	}
 	for i := len(recs) - pieceRecords - 5; i < len(recs); i++ {
-		b.w.Apply(&recs[i])
+		b.apply(t, &recs[i])
 	}
 	b.commit(t, recs...)
 	next, calls := record.Revision(2), 0
@@ -261,7 +261,7 @@ func TestReservedKeysInSQL(t *testing.T) {
 	}
 	recs = append(recs, record.Record{Revision: recs[len(recs)-1].Revision + 1, Epoch: 1, Key: []byte("last"), Version: 1})
 	for i := range recs {
-		b.w.Apply(&recs[i])
+		b.apply(t, &recs[i])
 	}
 	b.commit(t, recs...)
 	resp := b.rangeReq(t, &etcdserverpb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}, Revision: int64(b.Tail().Revision - 1)})

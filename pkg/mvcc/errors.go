@@ -17,6 +17,9 @@ var (
 	ErrCompacted = errors.New("mvcc: required revision has been compacted")
 	// ErrFutureRev: the revision has not been reached yet.
 	ErrFutureRev = errors.New("mvcc: required revision is a future revision")
+	// ErrOvertaken: a snapshot of the cluster has been loaded, and what was published before it
+	// can't be read whole any more. A later state will be published soon.
+	ErrOvertaken = errors.New("mvcc: the present state is being replaced by a later one")
 	// ErrKeyNotFound: ignore_value or ignore_lease on a key that does not exist.
 	ErrKeyNotFound = errors.New("mvcc: key not found")
 	// ErrUnsupported: a request that validation above should have refused: nested

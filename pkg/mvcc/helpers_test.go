@@ -4,7 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/mvccpb"
 
 	"github.com/netsy-io/netsy/pkg/record"
 )
@@ -15,7 +18,12 @@ func options(dir string) Options { return Options{Dir: dir, ClusterID: "test", N
 
 func openDir(t testing.TB, dir string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), options(dir))
+	return open(t, options(dir))
+}
+
+func open(t testing.TB, o Options) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +44,18 @@ type begun struct {
 
 func begin(t testing.TB) *begun {
 	t.Helper()
-	s := openDir(t, t.TempDir())
+	return beginBounded(t, 0)
+}
+
+// noValues is a bound of the value cache below any value.
+const noValues = 1
+
+// beginBounded is begin with a bound for the values in memory.
+func beginBounded(t testing.TB, valueCache int64) *begun {
+	t.Helper()
+	o := options(t.TempDir())
+	o.ValueCache = valueCache
+	s := open(t, o)
 	b := &begun{Store: s, stamp: Stamp{Epoch: 1, LeaderID: "n1", Now: testNow}}
 	b.reign(t, 1)
 	return b
@@ -58,8 +77,27 @@ func (b *begun) reign(t testing.TB, e record.Epoch) {
 		t.Fatal(err)
 	}
 	r := record.EpochStart(w.Revision()+1, e, "n1", prev, testNow)
-	w.Apply(&r)
+	b.apply(t, &r)
 	b.commit(t, r)
+}
+
+func (b *begun) apply(t testing.TB, r *record.Record) *mvccpb.Event {
+	t.Helper()
+	ev, err := b.w.Apply(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ev
+}
+
+// stateOf is all of a state, values too.
+func stateOf(t testing.TB, s *Store, sn *Snapshot) []*mvccpb.KeyValue {
+	t.Helper()
+	resp, err := s.Range(ctx, sn, &etcdserverpb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.Kvs
 }
 
 // commit stores and publishes.
@@ -111,6 +149,15 @@ func purgeAll(t testing.TB, s *Store) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// metricValue is a counter's or a gauge's.
+func metricValue(t interface{ Fatal(args ...any) }, m prometheus.Metric) float64 {
+	var out dto.Metric
+	if err := m.Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out.GetCounter().GetValue() + out.GetGauge().GetValue()
 }
 
 func putChange(b *begun, key, value string) (*Change, error) {

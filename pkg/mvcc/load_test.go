@@ -51,12 +51,12 @@ func loadAll(t testing.TB, s *Store, recs []record.Record, last record.Pos, purg
 	return l.Commit(t.Context(), last, purged)
 }
 
-func keysOf(sn *Snapshot) (s string) {
-	sn.Ascend(nil, func(kv *mvccpb.KeyValue) bool {
-		s += fmt.Sprintf("%s=%s ", kv.Key, kv.Value)
-		return true
-	})
-	return s
+func keysOf(t testing.TB, s *Store, sn *Snapshot) (all string) {
+	t.Helper()
+	for _, kv := range stateOf(t, s, sn) {
+		all += fmt.Sprintf("%s=%s ", kv.Key, kv.Value)
+	}
+	return all
 }
 
 // TestLoadOfARunningReplica: what is published stays readable, older revisions are
@@ -80,7 +80,7 @@ func TestLoadOfARunningReplica(t *testing.T) {
 	if first, pos, ok := b.Logged(); !ok || first != 12 || pos != aSnapshotEnd {
 		t.Fatal(first, pos, ok)
 	}
-	if got := keysOf(b.Snapshot()); got != "a=old b=old x=old y=old " || b.Snapshot().Revision() != 5 {
+	if got := keysOf(t, b.Store, b.Snapshot()); got != "a=old b=old x=old y=old " || b.Snapshot().Revision() != 5 {
 		t.Fatalf("published: %q", got)
 	}
 	all := &etcdserverpb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}}
@@ -100,7 +100,7 @@ func TestLoadOfARunningReplica(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := keysOf(w.Snapshot()); got != "b=4 d=10 e=12 " {
+	if got := keysOf(t, b.Store, w.Snapshot()); got != "b=4 d=10 e=12 " {
 		t.Fatalf("loaded: %q", got)
 	}
 	if err := b.Publish(w.Snapshot()); err != nil {
@@ -121,8 +121,8 @@ func TestLoadOfARunningReplica(t *testing.T) {
 		t.Fatal(err)
 	}
 	purgeAll(t, b.Store)
-	if w, err = b.NewWorking(t.Context()); err != nil || keysOf(w.Snapshot()) != "b=4 d=10 e=12 f=13 " || b.Purged() != 11 {
-		t.Fatal(keysOf(w.Snapshot()), err, b.Purged())
+	if w, err = b.NewWorking(t.Context()); err != nil || keysOf(t, b.Store, w.Snapshot()) != "b=4 d=10 e=12 f=13 " || b.Purged() != 11 {
+		t.Fatal(keysOf(t, b.Store, w.Snapshot()), err, b.Purged())
 	}
 }
 

@@ -17,6 +17,9 @@ type Metrics struct {
 	tailRevision    prometheus.Gauge
 	published       prometheus.Gauge
 	keys            prometheus.Gauge
+	valueBytes      prometheus.Gauge
+	valueReads      prometheus.Counter
+	valueEvictions  prometheus.Counter
 	compacted       prometheus.Gauge
 	purgedRecords   prometheus.Counter
 	purgeErrors     prometheus.Counter
@@ -47,6 +50,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		tailRevision:    gauge("tail_revision", "Last stored revision."),
 		published:       gauge("published_revision", "Newest committed revision that reads see."),
 		keys:            gauge("keys", "Live keys."),
+		valueBytes:      gauge("value_cache_bytes", "Memory taken by values of live keys."),
+		valueReads:      counter("value_reads_total", "Values of live keys read from SQLite, since they were not in memory."),
+		valueEvictions:  counter("value_evictions_total", "Values of live keys that memory had no room for any more."),
 		compacted:       gauge("compaction_revision", "Revisions below it can't be read."),
 		purgedRecords:   counter("purged_records_total", "Superseded records removed from SQLite."),
 		purgeErrors:     counter("purge_errors_total", "Failed attempts to remove superseded records."),
@@ -58,7 +64,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	if r != nil {
 		r.MustRegister(m.appendSeconds, m.appendRecords, m.appendErrors, m.oldRangeSeconds, m.tailRevision, m.published,
-			m.keys, m.compacted, m.purgedRecords, m.purgeErrors, m.vacuumed, m.loadedRecords, m.loads, m.loadSeconds, m.stateSeconds)
+			m.keys, m.valueBytes, m.valueReads, m.valueEvictions, m.compacted, m.purgedRecords, m.purgeErrors, m.vacuumed, m.loadedRecords, m.loads, m.loadSeconds, m.stateSeconds)
 	}
 	return m
 }

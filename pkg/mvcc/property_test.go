@@ -25,7 +25,7 @@ func TestStoreIsTheModel(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(dir)
-		m := &machine{dir: dir, seen: seen}
+		m := &machine{dir: dir, seen: seen, valueCache: rapid.SampledFrom([]int64{0, 1, 3 * cachedOverhead, 6 * cachedOverhead}).Draw(t, "value cache")}
 		m.open(t)
 		m.fill(t)
 		defer func() {
@@ -43,7 +43,7 @@ func TestStoreIsTheModel(t *testing.T) {
 	})
 	for _, what := range []string{ // the random histories must have gone there
 		"more", "more, old", "count over limit", "old", "compacted", "future", "purged", "prev_kv", "txn wrote", "txn wrote, old range",
-		"unpublished range", "truncated", "delete event", "no such key",
+		"unpublished range", "truncated", "delete event", "no such key", "value from the disk", "value let go",
 	} {
 		if seen[what] == 0 && !t.Failed() {
 			t.Errorf("nothing random was seen of: %s", what)
@@ -55,8 +55,11 @@ func TestStoreIsTheModel(t *testing.T) {
 // machine is the store under test beside the model. Its states lie in this order:
 // published <= stored <= working; the model knows all of them.
 type machine struct {
-	dir     string
-	s       *Store
+	dir string
+	s   *Store
+
+	valueCache int64
+
 	w       *Working
 	epoch   record.Epoch
 	model   model
@@ -74,7 +77,9 @@ func (m *machine) saw(what string, when bool) {
 var ctx = context.Background()
 
 func (m *machine) open(t *rapid.T) {
-	s, err := Open(ctx, options(m.dir))
+	o := options(m.dir)
+	o.ValueCache = m.valueCache
+	s, err := Open(ctx, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,8 +117,8 @@ func (m *machine) begin(t *rapid.T) {
 		t.Fatalf("epoch %d begins after %+v", m.epoch, prev)
 	}
 	r := record.EpochStart(m.w.Revision()+1, m.epoch, "n1", prev, testNow)
-	if ev := m.w.Apply(&r); ev != nil {
-		t.Fatalf("an internal record has event %v", ev)
+	if ev, err := m.w.Apply(&r); ev != nil || err != nil {
+		t.Fatalf("an internal record has event %v, %v", ev, err)
 	}
 	m.model.versions = append(m.model.versions, modelVersion{rev: int64(r.Revision), key: record.EpochStartKey, internal: true})
 	m.pending = append(m.pending, r)
@@ -301,7 +306,10 @@ func (m *machine) delete(t *rapid.T) {
 
 func (m *machine) lease(t *rapid.T) {
 	key, lease, before := drawKey(t), rapid.Int64Range(0, 2).Draw(t, "lease"), m.model.rev()
-	ch := m.w.DeleteIfLease(key, lease, m.stamp())
+	ch, err := m.w.DeleteIfLease(key, lease, m.stamp())
+	if err != nil {
+		t.Fatal(err)
+	}
 	if kv := m.model.get(string(key), before); kv != nil && kv.Lease == lease && lease != 0 {
 		m.model.del(string(key))
 	}
@@ -589,6 +597,8 @@ func (m *machine) truncate(t *rapid.T) {
 }
 
 func (m *machine) restart(t *rapid.T) {
+	m.saw("value from the disk", metricValue(t, m.s.metrics.valueReads) > 0)
+	m.saw("value let go", metricValue(t, m.s.metrics.valueEvictions) > 0)
 	if err := m.s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -598,9 +608,11 @@ func (m *machine) restart(t *rapid.T) {
 // check compares the three states whole.
 func (m *machine) check(t *rapid.T) {
 	for _, sn := range []*Snapshot{m.s.Snapshot(), m.stored, m.w.Snapshot()} {
-		var got []*mvccpb.KeyValue
-		sn.Ascend(nil, func(kv *mvccpb.KeyValue) bool { got = append(got, kv); return true })
-		same(t, "state", &etcdserverpb.RangeResponse{Kvs: got}, &etcdserverpb.RangeResponse{Kvs: m.model.at(int64(sn.Revision()))})
+		got, err := m.s.Range(ctx, sn, &etcdserverpb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, "state", &etcdserverpb.RangeResponse{Kvs: got.Kvs}, &etcdserverpb.RangeResponse{Kvs: m.model.at(int64(sn.Revision()))})
 	}
 	if got := int64(m.s.CompactRevision()); got != m.model.compact {
 		t.Fatalf("compaction revision %d, want %d", got, m.model.compact)

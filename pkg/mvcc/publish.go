@@ -23,6 +23,9 @@ func (s *Store) Publish(sn *Snapshot) error {
 		return fmt.Errorf("%w: revision %d, stored up to %d", ErrNotStored, sn.rev, tail)
 	}
 	s.published.Store(sn)
+	if sn.written != nil {
+		s.cache.turn(sn.written.take(sn.rev))
+	}
 	s.metrics.observePublished(sn)
 	s.announceLocked()
 	return nil

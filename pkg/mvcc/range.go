@@ -2,6 +2,8 @@ package mvcc
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -10,59 +12,102 @@ import (
 )
 
 // Range answers req on sn: from memory at sn's own revision and that of a list under
-// way, from SQLite at other old ones. The header's revision is sn's, count is exact, whatever the limit.
-// Errors: ErrCompacted, ErrFutureRev, ErrUnsupported (unknown sort), ErrDisk. What the
-// answer points to is shared and must not be changed.
+// way, from SQLite at other old ones; values that memory doesn't hold come from there, too. The header's
+// revision is sn's, or that of a later published state if sn has been compacted meanwhile; count is
+// exact, whatever the limit. Errors: ErrCompacted, ErrFutureRev, ErrUnsupported (unknown sort), ErrDisk,
+// ErrOvertaken. What the answer points to is shared and must not be changed.
 func (s *Store) Range(ctx context.Context, sn *Snapshot, req *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
 	if err := checkSort(req); err != nil {
 		return nil, err
 	}
+	for {
+		resp, err := s.rangeOn(ctx, sn, req)
+		at, present := record.Revision(req.Revision), req.Revision <= 0
+		if present {
+			at = sn.rev
+		}
+		err = s.explain(ctx, at, err)
+		if !present || !errors.Is(err, ErrCompacted) {
+			return resp, err
+		}
+		newer := s.Snapshot() // a state that is compacted isn't the present one any more
+		if newer.rev == sn.rev {
+			return nil, ErrOvertaken
+		}
+		sn = newer
+	}
+}
+
+// explain makes the error of a read at a revision, if a value was missing, ErrCompacted if it
+// has been compacted since. Else nothing explains it, and it stands.
+func (s *Store) explain(ctx context.Context, at record.Revision, err error) error {
+	if !errors.As(err, new(*missingError)) {
+		return err
+	}
+	check := func(tx *sql.Tx) error { return s.checkCompacted(ctx, tx, at) }
+	if cause := s.read(ctx, "read the compaction revision", check); cause != nil {
+		return cause
+	}
+	return err
+}
+
+func (s *Store) rangeOn(ctx context.Context, sn *Snapshot, req *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
 	at := record.Revision(req.Revision)
 	switch {
 	case at > sn.rev:
 		return nil, ErrFutureRev
 	case at <= 0 || at == sn.rev: // etcd takes negative ones for "now", too
-		resp := rangeTree(sn.tree, req, sn.rev)
-		if resp.More && sn.rev >= s.CompactRevision() { // below, its later pages are refused: a load has overtaken it
+		resp, err := rangeTree(ctx, s.fill, sn.tree, req, sn.rev)
+		if err == nil && resp.More && sn.rev >= s.CompactRevision() { // below, its later pages are refused: a load has overtaken it
 			s.pins.add(sn)
 		}
-		return resp, nil
+		return resp, err
 	case at < s.CompactRevision():
 		return nil, ErrCompacted
 	}
 	if pinned := s.pins.at(at); pinned != nil {
-		return rangeTree(pinned.tree, req, sn.rev), nil
+		return rangeTree(ctx, s.fill, pinned.tree, req, sn.rev)
 	}
-	return s.rangeOld(ctx, sn, req, sn.rev)
+	return s.rangeOld(ctx, s.fill, sn, req, sn.rev)
 }
 
+// filler is Store.fill, or does what it does.
+type filler func(ctx context.Context, f *found, kvs []*mvccpb.KeyValue) error
+
 // rangeTree answers req, its revision aside, from a tree.
-func rangeTree(t *tree, req *etcdserverpb.RangeRequest, header record.Revision) *etcdserverpb.RangeResponse {
+func rangeTree(ctx context.Context, fill filler, t *tree, req *etcdserverpb.RangeRequest, header record.Revision) (*etcdserverpb.RangeResponse, error) {
 	if single(req.RangeEnd) {
-		var kvs []*mvccpb.KeyValue
-		if kv := get(t, req.Key); kv != nil {
-			kvs = []*mvccpb.KeyValue{kv}
+		var f found
+		if it := find(t, req.Key); it != nil {
+			f.add(it)
 		}
-		return answer(req, kvs, int64(len(kvs)), header)
+		return answer(ctx, fill, req, f, int64(len(f.kvs)), header)
 	}
 	keys := newKeyRange(req.Key, req.RangeEnd)
 	if req.CountOnly {
-		return answer(req, nil, count(t, keys), header)
+		return answer(ctx, fill, req, found{}, count(t, keys), header)
 	}
 	limit := fetchLimit(req)
-	kvs := collect(t, keys, limit)
-	total := int64(len(kvs))
-	if limit != 0 && len(kvs) == limit {
+	f := collect(t, keys, limit)
+	total := int64(len(f.kvs))
+	if limit != 0 && len(f.kvs) == limit {
 		total = count(t, keys)
 	}
-	return answer(req, kvs, total, header)
+	return answer(ctx, fill, req, f, total, header)
 }
 
-func answer(req *etcdserverpb.RangeRequest, kvs []*mvccpb.KeyValue, total int64, header record.Revision) *etcdserverpb.RangeResponse {
+func answer(ctx context.Context, fill filler, req *etcdserverpb.RangeRequest, f found, total int64, header record.Revision) (*etcdserverpb.RangeResponse, error) {
 	if req.CountOnly {
-		kvs = nil
+		f = found{}
 	}
-	return shape(req, kvs, total, header)
+	if req.SortTarget == etcdserverpb.RangeRequest_VALUE {
+		if err := fill(ctx, &f, f.kvs); err != nil {
+			return nil, err
+		}
+		f.absent = nil
+	}
+	resp := shape(req, f.kvs, total, header)
+	return resp, fill(ctx, &f, resp.Kvs)
 }
 
 func checkSort(req *etcdserverpb.RangeRequest) error {

@@ -89,10 +89,10 @@ func TestPurgeOfABrokenChain(t *testing.T) {
 	ch := b.put(t, "k", "1")
 	r := ch.Record
 	r.Revision, r.Created, r.PrevRevision, r.Version = 3, false, 1, 2 // 2 it should be
-	b.w.Apply(&r)
+	b.apply(t, &r)
 	b.commit(t, r)
 	r.Revision, r.Key, r.PrevRevision = 4, []byte("l"), 3 // was never made here
-	b.w.Apply(&r)
+	b.apply(t, &r)
 	b.commit(t, r)
 	b.put(t, "m", "1")
 	b.SetLogged(1, b.Tail())

@@ -5,25 +5,24 @@ import (
 	"sort"
 
 	"github.com/tidwall/btree"
-	"go.etcd.io/etcd/api/v3/mvccpb"
 
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
-// tree holds the live keys in byte order. Items are immutable: answers and events
-// share them by pointer. Netsy's own keys are never in it.
-type tree = btree.BTreeG[*mvccpb.KeyValue]
+// tree holds the live keys in byte order. Netsy's own keys are never in it.
+type tree = btree.BTreeG[*item]
 
 func newTree() *tree {
-	less := func(a, b *mvccpb.KeyValue) bool { return bytes.Compare(a.Key, b.Key) < 0 }
+	less := func(a, b *item) bool { return bytes.Compare(a.key, b.key) < 0 }
 	return btree.NewBTreeGOptions(less, btree.Options{NoLocks: true})
 }
 
 // Snapshot is the state at one revision. It is immutable and safe for any number
 // of readers.
 type Snapshot struct {
-	tree *tree
-	rev  record.Revision
+	tree    *tree
+	rev     record.Revision
+	written *turnover // nil: nothing that the value cache doesn't know of
 }
 
 // Revision is the revision of which this is the state; 0 before anything is known.
@@ -32,31 +31,32 @@ func (sn *Snapshot) Revision() record.Revision { return sn.rev }
 // Len is the number of keys.
 func (sn *Snapshot) Len() int { return sn.tree.Len() }
 
-// Get returns the key's present value or nil. It must not be changed.
-func (sn *Snapshot) Get(key []byte) *mvccpb.KeyValue { return get(sn.tree, key) }
-
-// Ascend calls fn for each key from the given one on, in byte order, until fn
-// returns false. The values must not be changed.
-func (sn *Snapshot) Ascend(from []byte, fn func(*mvccpb.KeyValue) bool) {
-	sn.tree.Ascend(&mvccpb.KeyValue{Key: from}, fn)
+// EachLeased calls fn for each key that has a lease, in byte order. The key must not
+// be changed.
+func (sn *Snapshot) EachLeased(fn func(key []byte, lease int64)) {
+	sn.tree.Scan(func(it *item) bool {
+		if it.lease != 0 {
+			fn(it.key, it.lease)
+		}
+		return true
+	})
 }
 
-func get(t *tree, key []byte) *mvccpb.KeyValue {
-	kv, _ := t.Get(&mvccpb.KeyValue{Key: key})
-	return kv
+func find(t *tree, key []byte) *item {
+	it, _ := t.Get(&item{key: key})
+	return it
 }
 
 // collect returns the keys of r in order; limit 0 means all. It never walks further.
-func collect(t *tree, r keyRange, limit int) []*mvccpb.KeyValue {
-	var kvs []*mvccpb.KeyValue
-	t.Ascend(&mvccpb.KeyValue{Key: r.key}, func(kv *mvccpb.KeyValue) bool {
-		if r.past(kv.Key) {
+func collect(t *tree, r keyRange, limit int) (f found) {
+	t.Ascend(&item{key: r.key}, func(it *item) bool {
+		if r.past(it.key) {
 			return false
 		}
-		kvs = append(kvs, kv)
-		return limit == 0 || len(kvs) < limit
+		f.add(it)
+		return limit == 0 || len(f.kvs) < limit
 	})
-	return kvs
+	return f
 }
 
 // count is the number of keys in r, by rank, without walking them.
@@ -71,7 +71,7 @@ func count(t *tree, r keyRange) int64 {
 // rank is the number of keys below key.
 func rank(t *tree, key []byte) int {
 	return sort.Search(t.Len(), func(i int) bool {
-		kv, _ := t.GetAt(i)
-		return bytes.Compare(kv.Key, key) >= 0
+		it, _ := t.GetAt(i)
+		return bytes.Compare(it.key, key) >= 0
 	})
 }

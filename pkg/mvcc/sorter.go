@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"slices"
 	"sync"
-
-	"go.etcd.io/etcd/api/v3/mvccpb"
 )
 
 // sortRun is how many keys are sorted at a time: enough that handing them over costs
@@ -15,15 +13,15 @@ const sortRun = 1 << 15
 // sorter sorts keys while more of them are read: run by run, each in a goroutine that
 // sorted waits for, and then merges the runs by pairs.
 type sorter struct {
-	run     []*mvccpb.KeyValue
-	runs    [][]*mvccpb.KeyValue
+	run     []*item
+	runs    [][]*item
 	sorting sync.WaitGroup
 }
 
-func byKey(a, b *mvccpb.KeyValue) int { return bytes.Compare(a.Key, b.Key) }
+func byKey(a, b *item) int { return bytes.Compare(a.key, b.key) }
 
-func (s *sorter) add(kv *mvccpb.KeyValue) {
-	s.run = append(s.run, kv)
+func (s *sorter) add(it *item) {
+	s.run = append(s.run, it)
 	if len(s.run) == sortRun {
 		s.flush()
 	}
@@ -31,16 +29,16 @@ func (s *sorter) add(kv *mvccpb.KeyValue) {
 
 func (s *sorter) flush() {
 	run := s.run
-	s.runs, s.run = append(s.runs, run), make([]*mvccpb.KeyValue, 0, sortRun)
+	s.runs, s.run = append(s.runs, run), make([]*item, 0, sortRun)
 	s.sorting.Go(func() { slices.SortFunc(run, byKey) })
 }
 
 // sorted returns all keys in order; it must be called, if only to end the sorting.
-func (s *sorter) sorted() []*mvccpb.KeyValue {
+func (s *sorter) sorted() []*item {
 	s.flush()
 	s.sorting.Wait()
 	for len(s.runs) > 1 {
-		merged := make([][]*mvccpb.KeyValue, (len(s.runs)+1)/2)
+		merged := make([][]*item, (len(s.runs)+1)/2)
 		for i := range merged {
 			if 2*i+1 == len(s.runs) {
 				merged[i] = s.runs[2*i]
@@ -55,8 +53,8 @@ func (s *sorter) sorted() []*mvccpb.KeyValue {
 	return s.runs[0]
 }
 
-func merge(a, b []*mvccpb.KeyValue) []*mvccpb.KeyValue {
-	out := make([]*mvccpb.KeyValue, 0, len(a)+len(b))
+func merge(a, b []*item) []*item {
+	out := make([]*item, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
 		if byKey(b[0], a[0]) < 0 {
 			out, b = append(out, b[0]), b[1:]

@@ -6,8 +6,6 @@ import (
 	"database/sql"
 	"fmt"
 
-	"go.etcd.io/etcd/api/v3/mvccpb"
-
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
@@ -41,26 +39,33 @@ func (w *Working) load(ctx context.Context, to record.Revision) error {
 // state can be relied on. The tree is built from sorted keys, several times
 // faster than by insertion.
 func (w *Working) rebuild(ctx context.Context, conn *sql.Conn, purged record.Revision) error {
-	var keys sorter
+	w.store.cache.clear()
+	var (
+		keys   sorter
+		stored = entering{cache: w.store.cache}
+	)
 	err := scanState(ctx, conn, 0, purged, func(r *stateRow) error {
 		if r.deleted {
 			return fmt.Errorf("%w: a tombstone of revision %d, purged up to %d", ErrCorrupt, r.pos.revision(), purged)
 		}
 		if !record.IsReserved(r.key) {
-			keys.add(r.keyValue())
+			it := r.item()
+			keys.add(it)
+			stored.add(turn{new: it})
 		}
 		return nil
 	})
-	kvs := keys.sorted()
+	stored.flush()
+	items := keys.sorted()
 	if err != nil {
 		return err
 	}
 	t := newTree()
-	for i, kv := range kvs {
-		if i > 0 && bytes.Equal(kv.Key, kvs[i-1].Key) {
-			return fmt.Errorf("%w: two records of key %q, purged up to %d", ErrCorrupt, kv.Key, purged)
+	for i, it := range items {
+		if i > 0 && bytes.Equal(it.key, items[i-1].key) {
+			return fmt.Errorf("%w: two records of key %q, purged up to %d", ErrCorrupt, it.key, purged)
 		}
-		t.Load(kv)
+		t.Load(it)
 	}
 	w.tree, w.rev = t, purged
 	return nil
@@ -68,23 +73,47 @@ func (w *Working) rebuild(ctx context.Context, conn *sql.Conn, purged record.Rev
 
 // replay applies the records of w.rev+1..to, none of which may be missing.
 func (w *Working) replay(ctx context.Context, conn *sql.Conn, to record.Revision) error {
+	stored := entering{cache: w.store.cache}
+	defer stored.flush()
 	err := scanState(ctx, conn, w.rev+1, to, func(r *stateRow) error {
 		rev := r.pos.revision()
 		if rev > w.rev+1 {
 			return fmt.Errorf("%w: revision %d follows %d", ErrCorrupt, rev, w.rev)
 		}
 		w.rev = rev
-		switch {
-		case record.IsReserved(r.key):
-		case r.deleted:
-			w.tree.Delete(&mvccpb.KeyValue{Key: r.key})
-		default:
-			w.tree.Set(r.keyValue())
+		if record.IsReserved(r.key) {
+			return nil
 		}
+		var t turn
+		if r.deleted {
+			t.old, _ = w.tree.Delete(&item{key: r.key})
+		} else {
+			t.new = r.item()
+			t.old, _ = w.tree.Set(t.new)
+		}
+		stored.add(t)
 		return nil
 	})
 	if err == nil && w.rev < to {
 		err = fmt.Errorf("%w: history ends at revision %d, not %d", ErrCorrupt, w.rev, to)
 	}
 	return err
+}
+
+// entering tells the value cache of what is loaded as it comes, so that it never takes more
+// memory than it may.
+type entering struct {
+	cache *valueCache
+	turns []turn
+}
+
+func (e *entering) add(t turn) {
+	if e.turns = append(e.turns, t); len(e.turns) == pieceRecords {
+		e.flush()
+	}
+}
+
+func (e *entering) flush() {
+	e.cache.turn(e.turns)
+	e.turns = e.turns[:0]
 }

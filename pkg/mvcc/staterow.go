@@ -28,11 +28,12 @@ const (
 	stateColumns = 7
 )
 
-func (r *stateRow) keyValue() *mvccpb.KeyValue {
-	return &mvccpb.KeyValue{
+func (r *stateRow) item() *item {
+	it, _ := newItem(r.pos, &mvccpb.KeyValue{
 		Key: r.key, Value: r.value, CreateRevision: r.createRevision, ModRevision: int64(r.pos.revision()),
 		Version: r.version, Lease: r.lease,
-	}
+	})
+	return it
 }
 
 // scanState calls fn for each record of from..to in order, and looks at ctx from time

@@ -29,6 +29,10 @@ type Options struct {
 	NodeID    string
 	Logger    hclog.Logger
 	Metrics   *Metrics
+
+	// ValueCache bounds the memory for the values of live keys, in bytes; what doesn't fit is read from
+	// SQLite. 0: no bound. Keys are always in memory.
+	ValueCache int64
 }
 
 func (o *Options) setDefaults() error {
@@ -36,6 +40,9 @@ func (o *Options) setDefaults() error {
 		if v == "" {
 			return fmt.Errorf("mvcc: option %s is empty", name)
 		}
+	}
+	if o.ValueCache < 0 {
+		return fmt.Errorf("mvcc: option ValueCache is %d", o.ValueCache)
 	}
 	if o.Logger == nil {
 		o.Logger = hclog.NewNullLogger()
@@ -57,6 +64,8 @@ type Store struct {
 	writeDB *sql.DB
 	writer  *writer
 	readDB  *sql.DB
+	values  *valueReaders
+	cache   *valueCache
 
 	incarnation atomic.Pointer[string]
 	startCount  int64
@@ -88,7 +97,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err := o.setDefaults(); err != nil {
 		return nil, err
 	}
-	s := &Store{log: o.Logger, metrics: o.Metrics, dir: o.Dir}
+	s := &Store{log: o.Logger, metrics: o.Metrics, dir: o.Dir, cache: &valueCache{bound: o.ValueCache, metrics: o.Metrics}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -160,6 +169,11 @@ func (s *Store) openFile(ctx context.Context, o Options) (err error) {
 	}
 	s.readDB.SetMaxOpenConns(readers)
 	s.readDB.SetMaxIdleConns(readers)
+	valueDB, err := sql.Open("sqlite3", dsn(path, false))
+	if err != nil {
+		return sqlError("open for reading values", err)
+	}
+	s.values = newValueReaders(valueDB)
 	return nil
 }
 
@@ -207,6 +221,9 @@ func (s *Store) Close() error {
 func (s *Store) release() error {
 	s.cancel()
 	var errs []error
+	if s.values != nil {
+		errs = append(errs, s.values.close())
+	}
 	if s.readDB != nil {
 		errs = append(errs, s.readDB.Close())
 	}

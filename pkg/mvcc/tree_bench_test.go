@@ -12,8 +12,8 @@ import (
 // cache foresees.
 type forest struct {
 	tree  *tree
-	kvs   []*mvccpb.KeyValue // by key
-	order []int              // of kvs
+	kvs   []*item // by key
+	order []int   // of kvs
 	next  int
 }
 
@@ -23,10 +23,15 @@ func benchKey(i int) []byte {
 	return fmt.Appendf(nil, "/registry/pods/namespace-%05d/pod-%03d", i/200, i%200)
 }
 
+func benchItem(key []byte) *item {
+	it, _ := newItem(firstOf(1), &mvccpb.KeyValue{Key: key, Value: benchValue, ModRevision: 1, CreateRevision: 1, Version: 1})
+	return it
+}
+
 func plant(keys int) *forest {
-	f := &forest{tree: newTree(), kvs: make([]*mvccpb.KeyValue, keys), order: rand.New(rand.NewPCG(1, 2)).Perm(keys)}
+	f := &forest{tree: newTree(), kvs: make([]*item, keys), order: rand.New(rand.NewPCG(1, 2)).Perm(keys)}
 	for i := range f.kvs {
-		f.kvs[i] = &mvccpb.KeyValue{Key: benchKey(i), Value: benchValue, ModRevision: 1, CreateRevision: 1, Version: 1}
+		f.kvs[i] = benchItem(benchKey(i))
 		f.tree.Load(f.kvs[i])
 	}
 	return f
@@ -59,8 +64,8 @@ func BenchmarkMicroTree(b *testing.B) {
 func (f *forest) benchGet(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if kv := f.kvs[f.pick()]; get(f.tree, kv.Key) != kv {
-			b.Fatalf("%q was not found", kv.Key)
+		if kv := f.kvs[f.pick()]; find(f.tree, kv.key) != kv {
+			b.Fatalf("%q was not found", kv.key)
 		}
 	}
 }
@@ -68,17 +73,17 @@ func (f *forest) benchGet(b *testing.B) {
 // benchInsert adds keys next to existing ones, and takes them away again unmeasured.
 func (f *forest) benchInsert(b *testing.B) {
 	const most = 4096 // a few percent of the smaller tree
-	added := make([]*mvccpb.KeyValue, 0, most)
-	fresh := make([]*mvccpb.KeyValue, most)
+	added := make([]*item, 0, most)
+	fresh := make([]*item, most)
 	prepare := func() {
 		for _, kv := range added {
 			if _, ok := f.tree.Delete(kv); !ok {
-				b.Fatalf("%q was not inserted", kv.Key)
+				b.Fatalf("%q was not inserted", kv.key)
 			}
 		}
 		added = added[:0]
 		for i := range fresh {
-			fresh[i] = &mvccpb.KeyValue{Key: fmt.Appendf(nil, "%s-%d", f.kvs[f.pick()].Key, i), Value: benchValue}
+			fresh[i] = benchItem(fmt.Appendf(nil, "%s-%d", f.kvs[f.pick()].key, i))
 		}
 	}
 	prepare()
@@ -91,7 +96,7 @@ func (f *forest) benchInsert(b *testing.B) {
 		}
 		kv := fresh[len(added)]
 		if _, replaced := f.tree.Set(kv); replaced {
-			b.Fatalf("%q was there", kv.Key)
+			b.Fatalf("%q was there", kv.key)
 		}
 		added = append(added, kv)
 	}
@@ -112,9 +117,9 @@ func (f *forest) benchScan(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		from := f.pick() % (len(f.kvs) - page)
-		kvs := collect(f.tree, keyRange{key: f.kvs[from].Key, open: true}, page)
-		if len(kvs) != page || kvs[page-1] != f.kvs[from+page-1] {
-			b.Fatalf("a page from %q on has %d keys", f.kvs[from].Key, len(kvs))
+		kvs := collect(f.tree, keyRange{key: f.kvs[from].key, open: true}, page).kvs
+		if len(kvs) != page || kvs[page-1] != f.kvs[from+page-1].inMemory() {
+			b.Fatalf("a page from %q on has %d keys", f.kvs[from].key, len(kvs))
 		}
 	}
 }
@@ -131,8 +136,8 @@ func (f *forest) benchPublish(b *testing.B) {
 		if err := s.Publish(w.Snapshot()); err != nil {
 			b.Fatal(err)
 		}
-		if s.Snapshot().Get(kv.Key) != kv {
-			b.Fatalf("%q was not published", kv.Key)
+		if find(s.Snapshot().tree, kv.key) != kv {
+			b.Fatalf("%q was not published", kv.key)
 		}
 	}
 	if s.Snapshot().Len() != len(f.kvs) {

@@ -1,6 +1,7 @@
 package mvcc
 
 import (
+	"context"
 	"fmt"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -13,17 +14,22 @@ import (
 // operations of the branch they choose, in order, each seeing those before it. The
 // change is nil if nothing was written. Errors, after which nothing has changed:
 // ErrKeyNotFound, ErrCompacted, ErrFutureRev, ErrUnsupported, ErrDisk (a range at an
-// old revision: the one thing here that may read the disk), that of the stamp's
-// LeaseValid.
+// old revision and values that memory has no room for are read from the disk), that of the
+// stamp's LeaseValid.
 func (w *Working) Txn(req *etcdserverpb.TxnRequest, stamp Stamp) (*etcdserverpb.TxnResponse, *Change, error) {
 	if err := checkTxn(req); err != nil {
 		return nil, nil, err
 	}
-	resp := &etcdserverpb.TxnResponse{Succeeded: w.compareAll(req.Compare)}
+	succeeded, err := w.compareAll(req.Compare)
+	if err != nil {
+		return nil, nil, err
+	}
+	resp := &etcdserverpb.TxnResponse{Succeeded: succeeded}
 	ops := req.Failure
 	if resp.Succeeded {
 		ops = req.Success
 	}
+	defer func() { w.held = nil }()
 	old, err := w.prepare(ops, stamp)
 	if err != nil {
 		return nil, nil, err
@@ -43,41 +49,54 @@ func (w *Working) Txn(req *etcdserverpb.TxnRequest, stamp Stamp) (*etcdserverpb.
 	return resp, change, nil
 }
 
-func (w *Working) compareAll(compares []*etcdserverpb.Compare) bool {
+func (w *Working) compareAll(compares []*etcdserverpb.Compare) (bool, error) {
 	for _, c := range compares {
-		if !compareRange(c, w.covered(c)) {
-			return false
+		kvs, err := w.covered(c)
+		if err != nil || !compareRange(c, kvs) {
+			return false, err
 		}
 	}
-	return true
+	return true, nil
 }
 
-func (w *Working) covered(c *etcdserverpb.Compare) []*mvccpb.KeyValue {
+// covered returns the keys that c compares; without values that memory lacks, unless it compares values.
+func (w *Working) covered(c *etcdserverpb.Compare) ([]*mvccpb.KeyValue, error) {
+	var f found
 	if !single(c.RangeEnd) {
-		return collect(w.tree, newKeyRange(c.Key, c.RangeEnd), 0)
+		f = collect(w.tree, newKeyRange(c.Key, c.RangeEnd), 0)
+	} else if it := w.find(c.Key); it != nil {
+		f.add(it)
 	}
-	if kv := w.get(c.Key); kv != nil {
-		return []*mvccpb.KeyValue{kv}
+	if c.Target != etcdserverpb.Compare_VALUE {
+		return f.kvs, nil
 	}
-	return nil
+	return f.kvs, w.fill(w.store.ctx, &f, f.kvs)
 }
 
 // prepare does everything that can fail, before anything is changed: it checks puts
-// against the state before the branch, as etcd does, and reads the ranges at old
-// revisions, which the branch's own writes don't touch. Their answers come by index.
+// against the state before the branch, as etcd does, reads the ranges at old
+// revisions, which the branch's own writes don't touch, and the values that ranges after a write will
+// need. Answers at old revisions come by index.
 func (w *Working) prepare(ops []*etcdserverpb.RequestOp, stamp Stamp) (map[int]*etcdserverpb.RangeResponse, error) {
-	var old map[int]*etcdserverpb.RangeResponse
+	var (
+		old   map[int]*etcdserverpb.RangeResponse
+		wrote bool
+	)
 	for i, op := range ops {
-		if p := op.GetRequestPut(); p != nil {
-			if (p.IgnoreValue || p.IgnoreLease) && w.get(p.Key) == nil {
-				return nil, ErrKeyNotFound
-			}
-			if err := stamp.checkLease(p.Lease); err != nil {
+		r := op.GetRequestRange()
+		if r == nil {
+			wrote = true
+			if err := w.preparePut(op.GetRequestPut(), stamp); err != nil {
 				return nil, err
 			}
+			continue
 		}
-		r := op.GetRequestRange()
-		if r == nil || r.Revision == 0 {
+		if r.Revision == 0 {
+			if wrote {
+				if err := w.hold(r); err != nil {
+					return nil, err
+				}
+			}
 			continue
 		}
 		resp, err := w.rangeAt(r)
@@ -92,21 +111,65 @@ func (w *Working) prepare(ops []*etcdserverpb.RequestOp, stamp Stamp) (map[int]*
 	return old, nil
 }
 
+func (w *Working) preparePut(p *etcdserverpb.PutRequest, stamp Stamp) error {
+	if p == nil {
+		return nil
+	}
+	if (p.IgnoreValue || p.IgnoreLease) && w.find(p.Key) == nil {
+		return ErrKeyNotFound
+	}
+	return stamp.checkLease(p.Lease)
+}
+
+// hold reads what the range will need of the disk, for fill.
+func (w *Working) hold(req *etcdserverpb.RangeRequest) error {
+	_, err := rangeTree(w.store.ctx, func(ctx context.Context, f *found, kvs []*mvccpb.KeyValue) error {
+		if err := w.fill(ctx, f, kvs); err != nil || len(f.absent) == 0 {
+			return err
+		}
+		if w.held == nil {
+			w.held = map[*item]*mvccpb.KeyValue{}
+		}
+		for _, kv := range kvs {
+			if it := f.absent[kv]; it != nil {
+				w.held[it] = kv
+			}
+		}
+		return nil
+	}, w.tree, req, w.rev)
+	return err
+}
+
+// fill is Store.fill, which it doesn't ask for what is held.
+func (w *Working) fill(ctx context.Context, f *found, kvs []*mvccpb.KeyValue) error {
+	for _, kv := range kvs {
+		if it := f.absent[kv]; it != nil && w.held[it] != nil {
+			kv.Value = w.held[it].Value
+			delete(f.absent, kv)
+		}
+	}
+	return w.store.fill(ctx, f, kvs)
+}
+
 // rangeAt answers a range at a given revision, up to the present one.
 func (w *Working) rangeAt(req *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
-	at := record.Revision(req.Revision)
+	resp, err := w.rangeAtRevision(w.store.ctx, record.Revision(req.Revision), req)
+	return resp, w.store.explain(w.store.ctx, record.Revision(req.Revision), err)
+}
+
+func (w *Working) rangeAtRevision(ctx context.Context, at record.Revision, req *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
 	switch {
 	case at > w.rev:
 		return nil, ErrFutureRev
 	case at < w.store.CompactRevision():
 		return nil, ErrCompacted
 	case at < 0 || at == w.rev:
-		return rangeTree(w.tree, req, w.rev), nil
+		return rangeTree(ctx, w.fill, w.tree, req, w.rev)
 	case at >= w.undo.floor:
-		return rangeTree(w.undo.at(w.tree.Copy(), at), req, w.rev), nil
+		return rangeTree(ctx, w.fill, w.undo.at(w.tree.Copy(), at), req, w.rev)
 	}
 	stored := &Snapshot{tree: w.undo.at(w.tree.Copy(), w.undo.floor), rev: w.undo.floor}
-	return w.store.rangeOld(w.store.ctx, stored, req, w.rev)
+	return w.store.rangeOld(ctx, w.fill, stored, req, w.rev)
 }
 
 func (w *Working) apply(op *etcdserverpb.RequestOp, old *etcdserverpb.RangeResponse, stamp Stamp) (*etcdserverpb.ResponseOp, *Change, error) {
@@ -114,7 +177,10 @@ func (w *Working) apply(op *etcdserverpb.RequestOp, old *etcdserverpb.RangeRespo
 	case *etcdserverpb.RequestOp_RequestRange:
 		resp := old
 		if resp == nil {
-			resp = rangeTree(w.tree, r.RequestRange, w.rev)
+			var err error
+			if resp, err = rangeTree(w.store.ctx, w.fill, w.tree, r.RequestRange, w.rev); err != nil {
+				return nil, nil, err
+			}
 		}
 		resp.Header.Revision = int64(w.rev) // as of now, whenever it was read
 		return &etcdserverpb.ResponseOp{Response: &etcdserverpb.ResponseOp_ResponseRange{ResponseRange: resp}}, nil, nil

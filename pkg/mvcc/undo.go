@@ -1,10 +1,6 @@
 package mvcc
 
-import (
-	"go.etcd.io/etcd/api/v3/mvccpb"
-
-	"github.com/netsy-io/netsy/pkg/record"
-)
+import "github.com/netsy-io/netsy/pkg/record"
 
 // undoLog remembers what each unpublished revision replaced, so that a transaction
 // can read at a revision that isn't in SQLite yet. It is as long as the writes in
@@ -17,10 +13,10 @@ type undoLog struct {
 type undoEntry struct {
 	rev  record.Revision
 	key  []byte
-	prev *mvccpb.KeyValue // nil: the key did not exist
+	prev *item // nil: the key did not exist
 }
 
-func (u *undoLog) add(rev record.Revision, key []byte, prev *mvccpb.KeyValue) {
+func (u *undoLog) add(rev record.Revision, key []byte, prev *item) {
 	u.entries = append(u.entries, undoEntry{rev: rev, key: key, prev: prev})
 }
 
@@ -47,7 +43,7 @@ func (u *undoLog) at(t *tree, rev record.Revision) *tree {
 		if e := u.entries[i]; e.prev != nil {
 			t.Set(e.prev)
 		} else {
-			t.Delete(&mvccpb.KeyValue{Key: e.key})
+			t.Delete(&item{key: e.key})
 		}
 	}
 	return t

@@ -1,6 +1,7 @@
 package mvcc
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -41,25 +42,31 @@ type Change struct {
 // revision since. One goroutine owns it. Requests' keys and values are kept, not
 // copied: they must not be changed afterwards.
 type Working struct {
-	store *Store
-	tree  *tree
-	rev   record.Revision
-	undo  undoLog
+	store   *Store
+	tree    *tree
+	rev     record.Revision
+	undo    undoLog
+	written *turnover
 
-	hint  btree.PathHint  // where the last key was: a write looks for its key several times
-	pivot mvccpb.KeyValue // what is looked for
+	hint  btree.PathHint // where the last key was: a write looks for its key several times
+	pivot item           // what is looked for
+
+	held map[*item]*mvccpb.KeyValue // values that the transaction under way has read, and memory lacks
 }
 
-// get returns the key's present value or nil.
-func (w *Working) get(key []byte) *mvccpb.KeyValue {
-	kv, _ := w.tree.GetHint(w.at(key), &w.hint)
-	return kv
+// find returns the key or nil.
+func (w *Working) find(key []byte) *item {
+	it, _ := w.tree.GetHint(w.at(key), &w.hint)
+	return it
 }
 
-func (w *Working) at(key []byte) *mvccpb.KeyValue {
-	w.pivot.Key = key
+func (w *Working) at(key []byte) *item {
+	w.pivot.key = key
 	return &w.pivot
 }
+
+// value returns the key with its value, or nil for no key. It may read the disk: ErrDisk.
+func (w *Working) value(it *item) (*mvccpb.KeyValue, error) { return w.store.get(w.store.ctx, it) }
 
 // NewWorking makes the state at the end of the stored history: the published
 // snapshot and all records stored beyond it. At start that is the whole history.
@@ -80,7 +87,7 @@ func (s *Store) NewWorkingAt(ctx context.Context, rev record.Revision) (*Working
 func (s *Store) newWorking(ctx context.Context, to record.Revision) (*Working, error) {
 	s.publishMu.Lock() // Copy marks both trees
 	base := s.Snapshot()
-	w := &Working{store: s, tree: base.tree.Copy(), rev: base.rev, undo: undoLog{floor: base.rev}}
+	w := &Working{store: s, tree: base.tree.Copy(), rev: base.rev, undo: undoLog{floor: base.rev}, written: new(turnover)}
 	s.publishMu.Unlock()
 	start := time.Now()
 	if err := w.load(ctx, to); err != nil {
@@ -94,24 +101,53 @@ func (s *Store) newWorking(ctx context.Context, to record.Revision) (*Working, e
 func (w *Working) Revision() record.Revision { return w.rev }
 
 // Snapshot returns the present tentative state; it costs the same at any size.
-func (w *Working) Snapshot() *Snapshot { return &Snapshot{tree: w.tree.Copy(), rev: w.rev} }
+func (w *Working) Snapshot() *Snapshot {
+	return &Snapshot{tree: w.tree.Copy(), rev: w.rev, written: w.written}
+}
 
-// Apply replays a record that follows the present state. Netsy's own records only
-// move the revision, and have no event.
-func (w *Working) Apply(r *record.Record) *mvccpb.Event {
-	w.undo.forget(w.store.Snapshot().rev)
-	w.rev = r.Revision
-	if r.Internal() {
-		return nil
+// Apply replays a record that follows the present state, of which nothing is kept: it may be a part of
+// a larger message. Netsy's own records only move the revision, and have no event. On an
+// error (ErrDisk: the previous value could not be read) nothing has changed.
+func (w *Working) Apply(r *record.Record) (*mvccpb.Event, error) {
+	pos, err := packPos(r.Revision, r.Sub)
+	if err != nil {
+		return nil, err
 	}
-	prev := w.get(r.Key)
-	ev := event(r, prev)
+	if r.Internal() {
+		w.advance(r.Revision)
+		return nil, nil
+	}
+	prev := w.find(r.Key)
+	was, err := w.value(prev)
+	if err != nil {
+		return nil, err
+	}
+	own := *r
+	if own.Value = bytes.Clone(r.Value); prev != nil {
+		own.Key = prev.key
+	} else {
+		own.Key = bytes.Clone(r.Key)
+	}
+	return w.write(&own, pos, prev, was), nil
+}
+
+func (w *Working) advance(to record.Revision) {
+	w.undo.forget(w.store.Snapshot().rev)
+	w.rev = to
+}
+
+// write makes r the present state of its key, in place of prev, with the value was.
+func (w *Working) write(r *record.Record, pos rowPos, prev *item, was *mvccpb.KeyValue) *mvccpb.Event {
+	w.advance(r.Revision)
+	t, ev := turn{rev: r.Revision, old: prev}, event(r, was)
 	if r.Deleted {
 		w.tree.DeleteHint(w.at(r.Key), &w.hint)
 	} else {
-		w.tree.SetHint(ev.Kv, &w.hint)
+		t.new, ev.Kv = newItem(pos, ev.Kv)
+		w.tree.SetHint(t.new, &w.hint)
 	}
 	w.undo.add(r.Revision, r.Key, prev)
+	w.written.add(t)
 	return ev
 }
 
@@ -129,21 +165,25 @@ func (w *Working) Put(req *etcdserverpb.PutRequest, stamp Stamp) (*etcdserverpb.
 
 // put is Put of a request that was checked.
 func (w *Working) put(req *etcdserverpb.PutRequest, stamp Stamp) (*etcdserverpb.PutResponse, *Change, error) {
-	prev := w.get(req.Key)
+	prev := w.find(req.Key)
 	value, lease := req.Value, req.Lease
 	if (req.IgnoreValue || req.IgnoreLease) && prev == nil {
 		return nil, nil, ErrKeyNotFound
 	}
+	was, err := w.value(prev)
+	if err != nil {
+		return nil, nil, err
+	}
 	if req.IgnoreValue {
-		value = prev.Value
+		value = was.Value
 	}
 	if req.IgnoreLease {
-		lease = prev.Lease
+		lease = prev.lease
 	}
-	ch := w.change(putRecord(req.Key, value, lease, prev), stamp)
+	ch := w.change(putRecord(req.Key, value, lease, prev), stamp, prev, was)
 	resp := &etcdserverpb.PutResponse{Header: w.header()}
 	if req.PrevKv {
-		resp.PrevKv = prev
+		resp.PrevKv = was
 	}
 	return resp, ch, nil
 }
@@ -154,25 +194,33 @@ func (w *Working) DeleteRange(req *etcdserverpb.DeleteRangeRequest, stamp Stamp)
 	if err := checkDelete(req); err != nil {
 		return nil, nil, err
 	}
-	prev := w.get(req.Key)
+	prev := w.find(req.Key)
 	if prev == nil {
 		return &etcdserverpb.DeleteRangeResponse{Header: w.header()}, nil, nil
 	}
-	ch := w.change(tombstone(prev), stamp)
+	was, err := w.value(prev)
+	if err != nil {
+		return nil, nil, err
+	}
+	ch := w.change(tombstone(prev), stamp, prev, was)
 	resp := &etcdserverpb.DeleteRangeResponse{Header: w.header(), Deleted: 1}
 	if req.PrevKv {
-		resp.PrevKvs = []*mvccpb.KeyValue{prev}
+		resp.PrevKvs = []*mvccpb.KeyValue{was}
 	}
 	return resp, ch, nil
 }
 
 // DeleteIfLease deletes key if it still holds the lease; nil if it doesn't.
-func (w *Working) DeleteIfLease(key []byte, lease int64, stamp Stamp) *Change {
-	prev := w.get(key)
-	if prev == nil || prev.Lease != lease || lease == 0 {
-		return nil
+func (w *Working) DeleteIfLease(key []byte, lease int64, stamp Stamp) (*Change, error) {
+	prev := w.find(key)
+	if prev == nil || prev.lease != lease || lease == 0 {
+		return nil, nil
 	}
-	return w.change(tombstone(prev), stamp)
+	was, err := w.value(prev)
+	if err != nil {
+		return nil, err
+	}
+	return w.change(tombstone(prev), stamp, prev, was), nil
 }
 
 func (w *Working) header() *etcdserverpb.ResponseHeader {
@@ -180,26 +228,27 @@ func (w *Working) header() *etcdserverpb.ResponseHeader {
 }
 
 // change gives the record its revision and applies it.
-func (w *Working) change(r record.Record, stamp Stamp) *Change {
+func (w *Working) change(r record.Record, stamp Stamp, prev *item, was *mvccpb.KeyValue) *Change {
 	r.Revision, r.Epoch, r.LeaderID, r.CreatedAt = w.rev+1, stamp.Epoch, stamp.LeaderID, stamp.Now
 	if r.Created {
 		r.CreateRevision = r.Revision
 	}
-	return &Change{Event: w.Apply(&r), Record: r}
+	return &Change{Event: w.write(&r, firstOf(r.Revision), prev, was), Record: r}
 }
 
-func putRecord(key, value []byte, lease int64, prev *mvccpb.KeyValue) record.Record {
+func putRecord(key, value []byte, lease int64, prev *item) record.Record {
 	r := record.Record{Key: key, Value: value, Lease: lease, Version: 1, Created: prev == nil}
 	if prev != nil {
-		r.Version = prev.Version + 1
-		r.CreateRevision, r.PrevRevision = record.Revision(prev.CreateRevision), record.Revision(prev.ModRevision)
+		r.Key = prev.key // else each update would keep another copy of it
+		r.Version = prev.version + 1
+		r.CreateRevision, r.PrevRevision = record.Revision(prev.createRevision), prev.pos.revision()
 	}
 	return r
 }
 
-func tombstone(prev *mvccpb.KeyValue) record.Record {
+func tombstone(prev *item) record.Record {
 	return record.Record{
-		Key: prev.Key, Deleted: true,
-		CreateRevision: record.Revision(prev.CreateRevision), PrevRevision: record.Revision(prev.ModRevision),
+		Key: prev.key, Deleted: true,
+		CreateRevision: record.Revision(prev.createRevision), PrevRevision: prev.pos.revision(),
 	}
 }

@@ -115,7 +115,10 @@ func untrusted(err error) bool {
 }
 
 func (n *Node) tryStore(ctx context.Context) (*mvcc.Store, error) {
-	st, err := mvcc.Open(ctx, mvcc.Options{Dir: n.o.DataDir, ClusterID: n.o.ClusterID, NodeID: n.o.NodeID, Logger: n.log.Named("mvcc"), Metrics: n.meters.mvcc})
+	st, err := mvcc.Open(ctx, mvcc.Options{
+		Dir: n.o.DataDir, ClusterID: n.o.ClusterID, NodeID: n.o.NodeID, ValueCache: n.o.ValueCache,
+		Logger: n.log.Named("mvcc"), Metrics: n.meters.mvcc,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("node: opening the data directory %s: %w", n.o.DataDir, err)
 	}

@@ -29,6 +29,7 @@ type Options struct {
 	ClusterID, NodeID string
 	Version           string // of the software, for nodes/{id}.json
 	DataDir           string
+	ValueCache        int64 // see mvcc.Options
 	Store             objectstore.Store
 
 	// Listeners; Run closes them. Without them nothing is served on the network: who

@@ -13,7 +13,6 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"go.etcd.io/etcd/api/v3/mvccpb"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/netsy-io/netsy/pkg/ask"
@@ -239,12 +238,7 @@ func (r *Reign) open(ctx context.Context, w *mvcc.Working, compacted record.Revi
 	if first, pos, ok := r.cfg.Store.Logged(); ok {
 		r.feed.Logged(first, pos)
 	}
-	sn.Ascend(nil, func(kv *mvccpb.KeyValue) bool {
-		if kv.Lease != 0 {
-			r.leases.Attach(kv)
-		}
-		return true
-	})
+	sn.EachLeased(r.leases.Attach)
 	return nil
 }
 

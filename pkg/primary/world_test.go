@@ -214,10 +214,11 @@ func (m *machine) read(ctx context.Context, key string) (value string, mod recor
 	if err != nil {
 		return "", 0, false, err
 	}
-	kv := sn.Get([]byte(key))
-	if kv == nil {
-		return "", 0, false, nil
+	resp, err := m.st.Range(ctx, sn, &pb.RangeRequest{Key: []byte(key)})
+	if err != nil || len(resp.Kvs) == 0 {
+		return "", 0, false, err
 	}
+	kv := resp.Kvs[0]
 	return string(kv.Value), record.Revision(kv.ModRevision), true, nil
 }
 

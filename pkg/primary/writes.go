@@ -56,7 +56,8 @@ func (r *Reign) LeaseGrant(ctx context.Context, ttl int64) (id, granted int64, e
 // expire deletes key if it still holds lease.
 func (r *Reign) expire(ctx context.Context, key []byte, leaseID int64) error {
 	_, err := r.propose(ctx, func(w *mvcc.Working, s mvcc.Stamp) (any, *mvcc.Change, error) {
-		return nil, w.DeleteIfLease(key, leaseID, s), nil
+		change, err := w.DeleteIfLease(key, leaseID, s)
+		return nil, change, err
 	})
 	return err
 }

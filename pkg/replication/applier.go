@@ -85,7 +85,11 @@ func (a *Applier) publish(ctx context.Context, rev record.Revision) error {
 	}
 	var events []*mvccpb.Event
 	for i := range recs {
-		if ev := a.working.Apply(&recs[i]); ev != nil {
+		ev, err := a.working.Apply(&recs[i])
+		if err != nil {
+			return err
+		}
+		if ev != nil {
 			events = append(events, ev)
 		}
 	}

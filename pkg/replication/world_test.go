@@ -80,7 +80,9 @@ func (n *node) reign(e record.Epoch) *Feed {
 		n.t.Fatal(err)
 	}
 	seal := record.EpochStart(w.Revision()+1, e, n.id, prev, testNow)
-	w.Apply(&seal)
+	if _, err := w.Apply(&seal); err != nil {
+		n.t.Fatal(err)
+	}
 	n.w, n.stamp = w, mvcc.Stamp{Epoch: e, LeaderID: n.id, Now: testNow}
 	n.store([]record.Record{seal})
 	n.publish()

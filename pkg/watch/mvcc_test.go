@@ -114,7 +114,9 @@ func write(t *testing.T, st *mvcc.Store, last record.Revision) {
 		t.Fatal(err)
 	}
 	seal := record.EpochStart(1, 1, "n", record.KeyState{}, stamp.Now)
-	w.Apply(&seal)
+	if _, err := w.Apply(&seal); err != nil {
+		t.Fatal(err)
+	}
 	recs := []record.Record{seal}
 	for w.Revision() < last {
 		var ch *mvcc.Change

@@ -1,0 +1,367 @@
+package mvcc
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
+	"github.com/netsy-io/netsy/pkg/record"
+)
+
+var everyKey = etcdserverpb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}}
+
+func (b *begun) reads(t testing.TB) float64 { t.Helper(); return metricValue(t, b.metrics.valueReads) }
+
+// TestValuesStayWithinTheirBound: what is published takes no more memory than it may, while written
+// and when loaded, and is read all the same.
+func TestValuesStayWithinTheirBound(t *testing.T) {
+	const bound = 20 << 10
+	b := beginBounded(t, bound)
+	value := strings.Repeat("v", 1000)
+	for i := range 100 {
+		b.put(t, fmt.Sprintf("k%02d", i%50), value)
+		if b.cache.bytes > bound {
+			t.Fatalf("%d bytes of values", b.cache.bytes)
+		}
+	}
+	if b.cache.bytes < bound/2 {
+		t.Errorf("only %d bytes of values", b.cache.bytes)
+	}
+	if got := metricValue(t, b.metrics.valueBytes); got != float64(b.cache.bytes) {
+		t.Errorf("the metric says %v", got)
+	}
+	before := stateOf(t, b.Store, b.Snapshot())
+	w, err := b.NewWorking(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Compact(t.Context(), 60); err != nil {
+		t.Fatal(err)
+	}
+	b.SetLogged(101, b.Tail())
+	purgeAll(t, b.Store)
+	b.published.Store(&Snapshot{tree: newTree()}) // as after a start
+	if w, err = b.NewWorking(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if b.cache.bytes > bound || b.cache.bytes < bound/2 {
+		t.Errorf("%d bytes of values were loaded", b.cache.bytes)
+	}
+	if after := stateOf(t, b.Store, w.Snapshot()); !reflect.DeepEqual(before, after) || len(after) != 50 {
+		t.Errorf("%d keys, then %d; not the same", len(before), len(after))
+	}
+}
+
+// TestUnpublishedValuesStay: what isn't known to be stored can't be read back.
+func TestUnpublishedValuesStay(t *testing.T) {
+	b := beginBounded(t, noValues)
+	var recs []record.Record
+	for i := range 10 {
+		ch, err := putChange(b, fmt.Sprint(i%5), fmt.Sprint(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		recs = append(recs, ch.Record)
+	}
+	if got := stateOf(t, b.Store, b.w.Snapshot()); len(got) != 5 || string(got[4].Value) != "9" || b.reads(t) != 0 {
+		t.Fatalf("%v, %v values read", got, b.reads(t))
+	}
+	b.commit(t, recs...)
+	if got := stateOf(t, b.Store, b.Snapshot()); len(got) != 5 || string(got[4].Value) != "9" || b.reads(t) != 5 {
+		t.Fatalf("%v, %v values read", got, b.reads(t))
+	}
+}
+
+// TestReplacedValueOfALostReign: what an uncommitted write took the place of is the present value still.
+func TestReplacedValueOfALostReign(t *testing.T) {
+	const room = 2 * cachedOverhead
+	b := beginBounded(t, room)
+	b.put(t, "a", "1")
+	if _, err := putChange(b, "a", "2"); err != nil {
+		t.Fatal(err)
+	}
+	b.reign(t, 2)
+	for i := range 4 {
+		b.put(t, fmt.Sprint(i), "") // lets a's value go
+	}
+	if b.cache.bytes > room {
+		t.Errorf("%d bytes of values", b.cache.bytes)
+	}
+	if resp := b.rangeReq(t, &etcdserverpb.RangeRequest{Key: []byte("a")}); string(resp.Kvs[0].Value) != "1" || b.reads(t) != 1 {
+		t.Errorf("%v, %v values read", resp.Kvs, b.reads(t))
+	}
+}
+
+// TestOneValueIsKept, what a list reads isn't.
+func TestOneValueIsKept(t *testing.T) {
+	b := beginBounded(t, 3*cachedOverhead)
+	for i := range 6 {
+		b.put(t, fmt.Sprint(i), "v")
+	}
+	b.rangeReq(t, &everyKey)
+	before := b.reads(t)
+	for range 3 {
+		if _, err := b.w.value(b.w.find([]byte("0"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := b.reads(t) - before; got != 1 {
+		t.Errorf("read %v times", got)
+	}
+}
+
+// TestOnlyWhatIsAnsweredIsRead: keys, counts and what a limit leaves out need no values; an order by
+// value needs them all, once.
+func TestOnlyWhatIsAnsweredIsRead(t *testing.T) {
+	b := beginBounded(t, noValues)
+	for i := range 200 {
+		b.put(t, fmt.Sprintf("%03d", i), fmt.Sprintf("%03d", 199-i))
+	}
+	for _, tc := range []struct {
+		name  string
+		req   etcdserverpb.RangeRequest
+		reads float64
+		first string
+	}{
+		{"all", etcdserverpb.RangeRequest{}, 200, "199"},
+		{"count", etcdserverpb.RangeRequest{CountOnly: true}, 0, ""},
+		{"keys", etcdserverpb.RangeRequest{KeysOnly: true}, 0, ""},
+		{"page", etcdserverpb.RangeRequest{Limit: 70}, 70, "199"},
+		{"last", etcdserverpb.RangeRequest{Limit: 1, SortOrder: etcdserverpb.RangeRequest_DESCEND, SortTarget: etcdserverpb.RangeRequest_MOD}, 1, "000"},
+		{"by value", etcdserverpb.RangeRequest{Limit: 1, SortTarget: etcdserverpb.RangeRequest_VALUE, SortOrder: etcdserverpb.RangeRequest_ASCEND}, 200, "000"},
+		{"some", etcdserverpb.RangeRequest{MinModRevision: 101}, 101, "100"},
+	} {
+		tc.req.Key, tc.req.RangeEnd = []byte{0}, []byte{0}
+		before := b.reads(t)
+		resp := b.rangeReq(t, &tc.req)
+		if got := b.reads(t) - before; got != tc.reads {
+			t.Errorf("%s: %v values read, want %v", tc.name, got, tc.reads)
+		}
+		if len(resp.Kvs) > 0 && string(resp.Kvs[0].Value) != tc.first {
+			t.Errorf("%s: the first value is %q", tc.name, resp.Kvs[0].Value)
+		}
+	}
+}
+
+// TestCompactedWhileReading: the present state is read anew where compaction took a value away; a given
+// revision is compacted.
+func TestCompactedWhileReading(t *testing.T) {
+	b := beginBounded(t, noValues)
+	b.put(t, "a", "1")
+	before := b.Snapshot()
+	b.put(t, "a", "2")
+	b.put(t, "b", "1")
+	if err := b.Compact(t.Context(), b.Snapshot().Revision()); err != nil {
+		t.Fatal(err)
+	}
+	b.SetLogged(1, b.Tail())
+	purgeAll(t, b.Store)
+	before.tree.Scan(func(it *item) bool { it.value.Store(nil); return true }) // it stays in memory as long as a snapshot has it
+	resp, err := b.Range(t.Context(), before, &everyKey)
+	if err != nil || resp.Header.Revision != int64(b.Snapshot().Revision()) || len(resp.Kvs) != 2 || string(resp.Kvs[0].Value) != "2" {
+		t.Errorf("%v, %v", resp, err)
+	}
+	req := everyKey
+	req.Revision = int64(before.Revision())
+	if resp, err := b.Range(t.Context(), before, &req); !errors.Is(err, ErrCompacted) {
+		t.Errorf("%v, %v", resp, err)
+	}
+}
+
+// TestOvertakenByALoad: what is published can't be read whole any more until there is a later state.
+func TestOvertakenByALoad(t *testing.T) {
+	b := beginBounded(t, noValues)
+	for _, k := range []string{"a", "b", "x"} {
+		b.put(t, k, "old")
+	}
+	if err := loadAll(t, b.Store, aSnapshot(), aSnapshotEnd, 9); err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := b.Range(t.Context(), b.Snapshot(), &everyKey); !errors.Is(err, ErrOvertaken) {
+		t.Errorf("%v, %v", resp, err)
+	}
+	keys := everyKey
+	keys.KeysOnly = true
+	if resp := b.rangeReq(t, &keys); len(resp.Kvs) != 3 {
+		t.Errorf("%v", resp)
+	}
+	w, err := b.NewWorkingAt(t.Context(), 12)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Publish(w.Snapshot()); err != nil {
+		t.Fatal(err)
+	}
+	if got := keysOf(t, b.Store, b.Snapshot()); got != "b=4 d=10 e=12 " {
+		t.Errorf("%s", got)
+	}
+}
+
+// TestMissingValueIsCorruption, where nothing explains it.
+func TestMissingValueIsCorruption(t *testing.T) {
+	b := beginBounded(t, noValues)
+	b.put(t, "a", "1")
+	if err := b.writer.exec("DELETE FROM records WHERE key = CAST('a' AS BLOB)"); err != nil {
+		t.Fatal(err)
+	}
+	for _, rev := range []int64{0, 2} {
+		req := everyKey
+		req.Revision = rev
+		if resp, err := b.Range(t.Context(), b.Snapshot(), &req); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "revision 2") {
+			t.Errorf("at %d: %v, %v", rev, resp, err)
+		}
+	}
+}
+
+// TestNothingIsHalfDone: where a value can't be read, nothing of the transaction, put, delete or record
+// has happened.
+func TestNothingIsHalfDone(t *testing.T) {
+	b := beginBounded(t, noValues)
+	b.put(t, "a", "1")
+	b.put(t, "b", "1")
+	if err := b.values.close(); err != nil { // so every read fails
+		t.Fatal(err)
+	}
+	defer func() { b.values = nil }()
+	put := &etcdserverpb.RequestOp{Request: &etcdserverpb.RequestOp_RequestPut{RequestPut: &etcdserverpb.PutRequest{Key: []byte("new"), Value: []byte("v")}}}
+	get := &etcdserverpb.RequestOp{Request: &etcdserverpb.RequestOp_RequestRange{RequestRange: &etcdserverpb.RangeRequest{Key: []byte("b")}}}
+	value := &etcdserverpb.Compare{Key: []byte("a"), Target: etcdserverpb.Compare_VALUE, TargetUnion: &etcdserverpb.Compare_Value{Value: []byte("1")}}
+	for name, do := range map[string]func() (*Change, error){
+		"put": func() (*Change, error) { return putChange(b, "a", "2") },
+		"delete": func() (ch *Change, err error) {
+			_, ch, err = b.w.DeleteRange(&etcdserverpb.DeleteRangeRequest{Key: []byte("a")}, b.stamp)
+			return
+		},
+		"put and range": func() (ch *Change, err error) {
+			_, ch, err = b.w.Txn(&etcdserverpb.TxnRequest{Success: []*etcdserverpb.RequestOp{put, get}}, b.stamp)
+			return
+		},
+		"compare": func() (ch *Change, err error) {
+			_, ch, err = b.w.Txn(&etcdserverpb.TxnRequest{Compare: []*etcdserverpb.Compare{value}, Success: []*etcdserverpb.RequestOp{put}}, b.stamp)
+			return
+		},
+		"record": func() (*Change, error) {
+			ev, err := b.w.Apply(&record.Record{Revision: 4, Epoch: 1, Key: []byte("a"), Value: []byte("2"), Version: 2, CreateRevision: 2, PrevRevision: 2})
+			return &Change{Event: ev}, err
+		},
+	} {
+		ch, err := do()
+		if !errors.Is(err, ErrClosed) || ch != nil && ch.Event != nil {
+			t.Errorf("%s: %v, %v", name, ch, err)
+		}
+		if b.w.Revision() != 3 || b.w.tree.Len() != 2 || b.w.find([]byte("a")).modRevision() != 2 || len(b.w.written.entries) != 0 {
+			t.Fatalf("%s has changed something", name)
+		}
+	}
+}
+
+// TestRangeAfterPut sees the transaction's own write, and values from the disk.
+func TestRangeAfterPut(t *testing.T) {
+	b := beginBounded(t, noValues)
+	b.put(t, "a", "1")
+	b.put(t, "b", "1")
+	ops := []*etcdserverpb.RequestOp{
+		{Request: &etcdserverpb.RequestOp_RequestPut{RequestPut: &etcdserverpb.PutRequest{Key: []byte("a"), Value: []byte("2"), PrevKv: true}}},
+		{Request: &etcdserverpb.RequestOp_RequestRange{RequestRange: &everyKey}},
+	}
+	resp, ch, err := b.w.Txn(&etcdserverpb.TxnRequest{Success: ops}, b.stamp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kvs := resp.Responses[1].GetResponseRange().Kvs
+	if len(kvs) != 2 || string(kvs[0].Value) != "2" || string(kvs[1].Value) != "1" {
+		t.Error(kvs)
+	}
+	if prev := resp.Responses[0].GetResponsePut().PrevKv; prev == nil || string(prev.Value) != "1" || ch.Event.PrevKv != prev {
+		t.Error(prev, ch.Event.PrevKv)
+	}
+	if b.w.held != nil {
+		t.Error("values are still held")
+	}
+}
+
+// TestApplyKeepsNothing of a record: it may be a part of a message with many, which would stay
+// in memory with it.
+func TestApplyKeepsNothing(t *testing.T) {
+	b := begin(t)
+	put := func(rev record.Revision, key, value string) *mvccpb.Event {
+		message := []byte(key + value)
+		r := record.Record{Revision: rev, Epoch: 1, Key: message[:len(key)], Value: message[len(key):], Version: 1, CreateRevision: rev, Created: true}
+		ev := b.apply(t, &r)
+		clear(message)
+		return ev
+	}
+	for rev := range record.Revision(2) {
+		ev := put(2+rev, "key", fmt.Sprint("value", rev))
+		want := &mvccpb.KeyValue{Key: []byte("key"), Value: fmt.Append(nil, "value", rev), Version: 1, CreateRevision: int64(2 + rev), ModRevision: int64(2 + rev)}
+		if !reflect.DeepEqual(ev.Kv, want) || !reflect.DeepEqual(stateOf(t, b.Store, b.w.Snapshot()), []*mvccpb.KeyValue{want}) {
+			t.Errorf("%v", ev.Kv)
+		}
+	}
+	message := []byte("key")
+	ev := b.apply(t, &record.Record{Revision: 4, Epoch: 1, Key: message, Deleted: true, PrevRevision: 3})
+	if clear(message); string(ev.Kv.Key) != "key" || string(ev.PrevKv.Value) != "value1" {
+		t.Errorf("%v", ev)
+	}
+}
+
+// TestValueReaders: few at a time; one that failed is made anew; none after the end.
+func TestValueReaders(t *testing.T) {
+	b := begin(t)
+	big := bytes.Repeat([]byte("v"), 10_000)
+	b.put(t, "a", string(big))
+	inUse := make(chan struct{})
+	for range readers {
+		go func() {
+			_ = b.values.use(t.Context(), func(*valueReader) error { <-inUse; return nil })
+			inUse <- struct{}{}
+		}()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for len(b.values.free) > 0 {
+	}
+	if err := b.values.use(ctx, func(*valueReader) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	for range readers {
+		inUse <- struct{}{}
+	}
+	for range readers {
+		<-inUse
+	}
+	want := errors.New("as if the disk failed")
+	var failed *valueReader
+	if err := b.values.use(t.Context(), func(r *valueReader) error { failed = r; return want }); !errors.Is(err, want) {
+		t.Error(err)
+	}
+	for range 2 * readers {
+		err := b.values.use(t.Context(), func(r *valueReader) error {
+			if r == failed {
+				t.Error("one that failed is used again")
+			}
+			return r.read([]rowPos{firstOf(2)}, func(_ rowPos, value []byte) {
+				if !bytes.Equal(value, big) {
+					t.Errorf("%d bytes", len(value))
+				}
+			})
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if err := b.values.close(); err != nil {
+		t.Error(err)
+	}
+	if err := b.values.use(t.Context(), func(*valueReader) error { return nil }); !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+	b.values = nil
+}
