@@ -32,7 +32,7 @@ func (h *computed) valueAt(k, rev int64) int64 {
 
 type computed struct {
 	*begun
-	end record.Revision
+	end record.Revision // or when something has been purged, whichever is later
 }
 
 func computedKey(k int64) []byte { return fmt.Appendf(nil, "k%02d", k) }
@@ -61,9 +61,6 @@ func readersWhileWritingAndCompacting(t *testing.T, valueCache int64) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if h.state.Load().purged == 0 {
-		t.Fatal("nothing was purged meanwhile")
-	}
 }
 
 func until(ctx context.Context, once func() error) error {
@@ -76,7 +73,7 @@ func until(ctx context.Context, once func() error) error {
 }
 
 func (h *computed) write() error {
-	for h.w.Revision() < h.end {
+	for h.w.Revision() < h.end || h.state.Load().purged == 0 {
 		var batch []record.Record
 		for range 1 + rand.IntN(20) {
 			ch, err := h.change(int64(h.w.Revision()) + 1)

@@ -8,6 +8,8 @@ import (
 // TestReadConnectionIsDropped: one whose transaction couldn't be ended is not used again.
 func TestReadConnectionIsDropped(t *testing.T) {
 	s := openDir(t, t.TempDir())
+	s.cancel()
+	s.purger.done.Wait() // it reads, too
 	read := func(fn func(*sql.Conn) error) error { return s.readConn(t.Context(), "test", fn) }
 	if err := read(func(*sql.Conn) error { return nil }); err != nil {
 		t.Fatal(err)

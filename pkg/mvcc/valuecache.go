@@ -2,6 +2,7 @@ package mvcc
 
 import (
 	"sync"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -14,6 +15,7 @@ import (
 type valueCache struct {
 	bound   int64 // bytes; 0: none
 	metrics *Metrics
+	lossy   atomic.Bool // some value has been let go
 
 	mu             sync.Mutex
 	bytes          int64
@@ -121,6 +123,7 @@ func (v *valueCache) makeRoom(size int64) {
 func (v *valueCache) letGo(c *cached) {
 	c.where = dropped
 	c.item.value.CompareAndSwap(c, nil)
+	v.lossy.Store(true)
 	v.metrics.valueEvictions.Inc()
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -29,7 +30,7 @@ func (f *found) add(it *item) {
 	f.kvs = append(f.kvs, &kv)
 }
 
-// lacking are the absent ones among kvs, in the order of the table.
+// lacking are the absent ones among kvs.
 func (f *found) lacking(kvs []*mvccpb.KeyValue) []want {
 	if len(f.absent) == 0 {
 		return nil
@@ -40,7 +41,6 @@ func (f *found) lacking(kvs []*mvccpb.KeyValue) []want {
 			wants = append(wants, want{it.pos, kv})
 		}
 	}
-	slices.SortFunc(wants, func(a, b want) int { return cmp.Compare(a.pos, b.pos) })
 	return wants
 }
 
@@ -63,33 +63,39 @@ func (e *missingError) Unwrap() error { return ErrCorrupt }
 // fill reads the values that some of f's keys lack. They aren't kept in memory: what
 // a list reads is rarely read again soon, and would drive out what is.
 func (s *Store) fill(ctx context.Context, f *found, kvs []*mvccpb.KeyValue) error {
-	wants := f.lacking(kvs)
+	return s.readValues(ctx, f.lacking(kvs))
+}
+
+// readValues reads what is wanted, of different positions, some at a time, in the order of the table.
+func (s *Store) readValues(ctx context.Context, wants []want) error {
 	if len(wants) == 0 {
 		return nil
 	}
+	slices.SortFunc(wants, func(a, b want) int { return cmp.Compare(a.pos, b.pos) })
 	return s.values.use(ctx, func(r *valueReader) error {
-		for len(wants) > 0 {
+		for some := range slices.Chunk(wants, valuesAtOnce) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			n := min(len(wants), valuesAtOnce)
-			if err := s.fillFrom(r, wants[:n]); err != nil {
+			if err := s.readSome(r, some); err != nil {
 				return err
 			}
-			wants = wants[n:]
 		}
 		return nil
 	})
 }
 
-func (s *Store) fillFrom(r *valueReader, wants []want) error {
-	positions := make([]rowPos, len(wants))
+func (s *Store) readSome(r *valueReader, wants []want) error {
+	var (
+		asked [valuesAtOnce]rowPos
+		read  [valuesAtOnce]bool
+	)
+	positions := asked[:len(wants)]
 	for i, w := range wants {
 		positions[i] = w.pos
 	}
-	var read [valuesAtOnce]bool
 	err := r.read(positions, func(pos rowPos, value []byte) {
-		if i, asked := slices.BinarySearch(positions, pos); asked {
+		if i, wanted := slices.BinarySearch(positions, pos); wanted {
 			wants[i].kv.Value, read[i] = value, true
 		}
 	})
@@ -108,13 +114,47 @@ func (s *Store) get(ctx context.Context, it *item) (*mvccpb.KeyValue, error) {
 	if kv := it.inMemory(); kv != nil {
 		return kv, nil
 	}
-	c := &cached{kv: it.with(nil), item: it}
-	err := s.values.use(ctx, func(r *valueReader) error { return s.fillFrom(r, []want{{it.pos, &c.kv}}) })
+	brought, err := s.bring(ctx, []*item{it})
 	if err != nil {
 		return nil, err
 	}
-	if it.value.CompareAndSwap(nil, c) {
-		s.cache.add(c)
+	return &brought[0].kv, nil
+}
+
+// bring reads the values of different items that lack them, and offers them to the cache.
+func (s *Store) bring(ctx context.Context, items []*item) ([]*cached, error) {
+	brought, wants := make([]*cached, len(items)), make([]want, len(items))
+	for i, it := range items {
+		brought[i] = &cached{kv: it.with(nil), item: it}
+		wants[i] = want{it.pos, &brought[i].kv}
 	}
-	return &c.kv, nil
+	if err := s.readValues(ctx, wants); err != nil {
+		return nil, err
+	}
+	for _, c := range brought {
+		if c.item.value.CompareAndSwap(nil, c) {
+			s.cache.add(c)
+		}
+	}
+	return brought, nil
+}
+
+// Warm brings the present values of keys into memory, all at once: of each key that is about to be written the
+// value is needed, and writes are evaluated one by one. It does nothing while all values are in memory.
+// An error here will show in the write.
+func (s *Store) Warm(ctx context.Context, keys iter.Seq[[]byte]) {
+	if !s.cache.lossy.Load() {
+		return
+	}
+	var (
+		items []*item
+		t     = s.Snapshot().tree
+	)
+	for key := range keys {
+		if it := find(t, key); it != nil && it.value.Load() == nil {
+			items = append(items, it)
+		}
+	}
+	slices.SortFunc(items, func(a, b *item) int { return cmp.Compare(a.pos, b.pos) })
+	_, _ = s.bring(ctx, slices.Compact(items))
 }

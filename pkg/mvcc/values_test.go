@@ -51,8 +51,15 @@ func TestValuesStayWithinTheirBound(t *testing.T) {
 	if w, err = b.NewWorking(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if b.cache.bytes > bound || b.cache.bytes < bound/2 {
-		t.Errorf("%d bytes of values were loaded", b.cache.bytes)
+	var inMemory int64
+	w.tree.Scan(func(it *item) bool {
+		if c := it.value.Load(); c != nil {
+			inMemory += c.size()
+		}
+		return true
+	})
+	if inMemory > bound || inMemory < bound/2 || b.cache.bytes != inMemory {
+		t.Errorf("%d bytes of values were loaded, the cache knows of %d", inMemory, b.cache.bytes)
 	}
 	if after := stateOf(t, b.Store, w.Snapshot()); !reflect.DeepEqual(before, after) || len(after) != 50 {
 		t.Errorf("%d keys, then %d; not the same", len(before), len(after))
@@ -364,4 +371,43 @@ func TestValueReaders(t *testing.T) {
 		t.Error(err)
 	}
 	b.values = nil
+}
+
+// TestWarm: the values of keys that are about to be written are read once and at once, whatever is asked
+// for; nothing is looked for while all is in memory.
+func TestWarm(t *testing.T) {
+	const keys = valuesAtOnce + 10
+	b := beginBounded(t, keys*(cachedOverhead+10))
+	all := func(yield func([]byte) bool) {
+		for i := range keys {
+			if !yield(fmt.Append(nil, i)) || !yield(fmt.Append(nil, i)) || !yield(fmt.Append(nil, "other", i)) {
+				return
+			}
+		}
+	}
+	for i := range keys {
+		b.put(t, fmt.Sprint(i), "v")
+	}
+	b.Warm(t.Context(), func(func([]byte) bool) { t.Error("keys are asked for") })
+	for i := range keys {
+		b.put(t, fmt.Sprint("other", i), "value") // lets others go
+	}
+	for i := range keys {
+		b.del(t, fmt.Sprint("other", i)) // makes room
+	}
+	before := b.reads(t)
+	b.Warm(t.Context(), all)
+	if got := b.reads(t) - before; got < keys/2 {
+		t.Fatalf("%v values read", got)
+	}
+	before = b.reads(t)
+	b.Warm(t.Context(), all)
+	for i := range keys {
+		if ch := b.put(t, fmt.Sprint(i), "w"); string(ch.Event.PrevKv.Value) != "v" {
+			t.Fatal(ch.Event)
+		}
+	}
+	if got := b.reads(t) - before; got != 0 {
+		t.Errorf("%v values read again", got)
+	}
 }

@@ -2,6 +2,7 @@ package primary
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/mvcc"
@@ -11,14 +12,15 @@ import (
 // full is refused: with so many in front of it, it would time out anyway.
 const queueSize = 10000
 
-// propose queues p and waits for its outcome.
-func (r *Reign) propose(ctx context.Context, eval func(*mvcc.Working, mvcc.Stamp) (any, *mvcc.Change, error)) (any, error) {
+// propose queues what eval does, which writes keys, and waits for its outcome.
+func (r *Reign) propose(ctx context.Context, keys iter.Seq[[]byte], eval func(*mvcc.Working, mvcc.Stamp) (any, *mvcc.Change, error)) (any, error) {
 	if r.draining.Load() {
 		return nil, r.cfg.Metrics.refuse(ErrDraining)
 	}
 	if r.full.Load() {
 		return nil, r.cfg.Metrics.refuse(ErrNoSpace)
 	}
+	r.cfg.Store.Warm(ctx, keys) // here many can wait for the disk; in the sequencer all would
 	p := &proposal{ctx: ctx, eval: eval, done: make(chan outcome, 1)}
 	select {
 	case r.queue <- p:

@@ -2,6 +2,8 @@ package primary
 
 import (
 	"context"
+	"iter"
+	"slices"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
@@ -11,7 +13,7 @@ import (
 // Txn evaluates and commits one transaction. The request must have been validated:
 // at most one mutation a branch, no reserved keys.
 func (r *Reign) Txn(ctx context.Context, req *pb.TxnRequest) (*pb.TxnResponse, error) {
-	v, err := r.propose(ctx, func(w *mvcc.Working, s mvcc.Stamp) (any, *mvcc.Change, error) {
+	v, err := r.propose(ctx, written(req.Success), func(w *mvcc.Working, s mvcc.Stamp) (any, *mvcc.Change, error) {
 		resp, change, err := w.Txn(req, s)
 		return resp, change, err
 	})
@@ -21,9 +23,24 @@ func (r *Reign) Txn(ctx context.Context, req *pb.TxnRequest) (*pb.TxnResponse, e
 	return v.(*pb.TxnResponse), nil
 }
 
+// written are the keys that operations write.
+func written(ops []*pb.RequestOp) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for _, op := range ops {
+			key := op.GetRequestPut().GetKey()
+			if del := op.GetRequestDeleteRange(); del != nil {
+				key = del.Key
+			}
+			if key != nil && !yield(key) {
+				return
+			}
+		}
+	}
+}
+
 // Put evaluates and commits one put.
 func (r *Reign) Put(ctx context.Context, req *pb.PutRequest) (*pb.PutResponse, error) {
-	v, err := r.propose(ctx, func(w *mvcc.Working, s mvcc.Stamp) (any, *mvcc.Change, error) {
+	v, err := r.propose(ctx, slices.Values([][]byte{req.Key}), func(w *mvcc.Working, s mvcc.Stamp) (any, *mvcc.Change, error) {
 		resp, change, err := w.Put(req, s)
 		return resp, change, err
 	})
@@ -35,7 +52,7 @@ func (r *Reign) Put(ctx context.Context, req *pb.PutRequest) (*pb.PutResponse, e
 
 // DeleteRange evaluates and commits the deletion of one key.
 func (r *Reign) DeleteRange(ctx context.Context, req *pb.DeleteRangeRequest) (*pb.DeleteRangeResponse, error) {
-	v, err := r.propose(ctx, func(w *mvcc.Working, s mvcc.Stamp) (any, *mvcc.Change, error) {
+	v, err := r.propose(ctx, slices.Values([][]byte{req.Key}), func(w *mvcc.Working, s mvcc.Stamp) (any, *mvcc.Change, error) {
 		resp, change, err := w.DeleteRange(req, s)
 		return resp, change, err
 	})
@@ -55,7 +72,7 @@ func (r *Reign) LeaseGrant(ctx context.Context, ttl int64) (id, granted int64, e
 
 // expire deletes key if it still holds lease.
 func (r *Reign) expire(ctx context.Context, key []byte, leaseID int64) error {
-	_, err := r.propose(ctx, func(w *mvcc.Working, s mvcc.Stamp) (any, *mvcc.Change, error) {
+	_, err := r.propose(ctx, slices.Values([][]byte{key}), func(w *mvcc.Working, s mvcc.Stamp) (any, *mvcc.Change, error) {
 		change, err := w.DeleteIfLease(key, leaseID, s)
 		return nil, change, err
 	})

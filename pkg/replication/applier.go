@@ -83,6 +83,10 @@ func (a *Applier) publish(ctx context.Context, rev record.Revision) error {
 	case !ok || a.working == nil || a.working.Revision() != published:
 		return a.rebuild(ctx, rev)
 	}
+	a.store.Warm(ctx, func(yield func([]byte) bool) {
+		for i := 0; i < len(recs) && yield(recs[i].Key); i++ {
+		}
+	})
 	var events []*mvccpb.Event
 	for i := range recs {
 		ev, err := a.working.Apply(&recs[i])
