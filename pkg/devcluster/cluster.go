@@ -36,6 +36,9 @@ type Options struct {
 	// next ones; 0 means any free ones, kept in Dir for the next start.
 	ClientPort, PeerPort int
 
+	// ValueCache bounds the memory for values of each node, in bytes; 0 is a node's default.
+	ValueCache int64
+
 	// ProgressNotifyInterval is that of watches; 0 is etcd's.
 	ProgressNotifyInterval time.Duration
 	CompactionInterval     time.Duration // 0: never by itself

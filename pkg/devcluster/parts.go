@@ -1,6 +1,7 @@
 package devcluster
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -88,7 +89,7 @@ func (c *Cluster) startNode(ctx context.Context, i int) (*member, error) {
 	m := &member{client: client.Addr().String(), peer: peer.Addr().String(), stop: make(chan struct{}), stopped: make(chan struct{})}
 	m.node, err = node.New(ctx, node.Options{
 		ClusterID: c.o.ClusterID, NodeID: id, Version: version.String(),
-		DataDir: filepath.Join(c.o.Dir, id), ValueCache: config.DefaultValueCacheMB << 20, Store: store,
+		DataDir: filepath.Join(c.o.Dir, id), ValueCache: cmp.Or(c.o.ValueCache, config.DefaultValueCacheMB<<20), Store: store,
 		Client: client, Peer: peer,
 		AdvertiseClient: []string{"https://" + m.client}, AdvertisePeer: []string{"https://" + m.peer},
 		ClientServer: append(clientOpts, shared), ClientHTTP: clientHTTP.Serve, PeerServer: peerOpts,

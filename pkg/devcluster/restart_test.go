@@ -2,6 +2,7 @@ package devcluster_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/netsy-io/netsy/pkg/devcluster"
+	"github.com/netsy-io/netsy/pkg/mvcc"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -204,5 +206,41 @@ func TestDamagedFileIsSetAside(t *testing.T) {
 				t.Fatal("the damaged file is gone: ", err)
 			}
 		})
+	}
+}
+
+// TestUnreadableValue: a node that finds its file damaged while it serves says so and ends; it doesn't
+// go on with what it can't read.
+func TestUnreadableValue(t *testing.T) {
+	dir := t.TempDir()
+	c, err := devcluster.Start(t.Context(), devcluster.Options{Dir: dir, Logger: logger(), ValueCache: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := dial(t, c)
+	defer conn.Close()
+	put(t, conn, "k", "v", 0)
+	kv := pb.NewKVClient(conn)
+	if r, err := kv.Range(t.Context(), &pb.RangeRequest{Key: []byte("k")}); err != nil || string(r.Kvs[0].Value) != "v" {
+		t.Fatal(r, err)
+	}
+	db, err := sql.Open("sqlite3", filepath.Join(dir, "node-1", "netsy.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "DELETE FROM records WHERE key = CAST('k' AS BLOB)"); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := kv.Range(t.Context(), &pb.RangeRequest{Key: []byte("k")}); err == nil {
+		t.Error(r)
+	}
+	select {
+	case <-c.Done():
+	case <-t.Context().Done():
+		t.Fatal("it serves on")
+	}
+	if err := c.Close(); !errors.Is(err, mvcc.ErrCorrupt) {
+		t.Error(err)
 	}
 }

@@ -38,7 +38,9 @@ var errorTable = []struct {
 	{is: lease.ErrLeaseNotFound, grpc: rpctypes.ErrGRPCLeaseNotFound},
 	{is: lease.ErrLeaseTTLTooLarge, grpc: rpctypes.ErrGRPCLeaseTTLTooLarge},
 	{is: lease.ErrTooManyLeases, grpc: rpctypes.ErrGRPCRequestTooManyRequests},
-	// A read that needed cluster.json for its proof, or a compaction: to be tried again.
+	// A serializable read while a replica goes from one state to a much later one; a read that
+	// needed cluster.json for its proof; a compaction: to be tried again.
+	{is: mvcc.ErrOvertaken, grpc: rpctypes.ErrGRPCTimeout},
 	{is: objectstore.ErrUnavailable, grpc: rpctypes.ErrGRPCTimeout},
 	{is: objectstore.ErrUnknownOutcome, grpc: rpctypes.ErrGRPCTimeout},
 	{is: registry.ErrUnknownOutcome, grpc: rpctypes.ErrGRPCTimeout},

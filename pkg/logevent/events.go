@@ -11,7 +11,7 @@ const (
 	NodeStopping = "node_stopping"
 	// DataSetAside: The local copy can't be trusted: it was moved away and a new one begins.
 	DataSetAside = "data_set_aside"
-	// StoreDegraded: The local disk can't be written; the node steps back until it can.
+	// StoreDegraded: The local disk can't be written, or read; the node steps back until it can.
 	StoreDegraded = "store_degraded"
 	// DiskRecovered: The local disk can be written again; the node is healthy.
 	DiskRecovered = "disk_recovered"

@@ -60,7 +60,7 @@ func TestDiskFull(t *testing.T) {
 	if err := s.writer.exec("PRAGMA max_page_count = 100000"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.CheckWritable(t.Context()); err != nil {
+	if err := s.CheckDisk(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Append(t.Context(), next(s, 5000)); err != nil {
@@ -81,7 +81,7 @@ func TestDiskReadOnly(t *testing.T) {
 		"append":  func() error { return s.Append(t.Context(), next(s, 1)) },
 		"promise": func() error { _, err := s.Promise(t.Context(), 9); return err },
 		"serve":   func() error { _, err := s.Serve(t.Context(), 9); return err },
-		"check":   func() error { return s.CheckWritable(t.Context()) },
+		"check":   func() error { return s.CheckDisk(t.Context()) },
 	} {
 		if err := op(); !errors.Is(err, ErrDisk) || errors.Is(err, ErrPoisoned) {
 			t.Errorf("%s: %v", name, err)
@@ -154,7 +154,7 @@ func TestUnknownCommitPoisons(t *testing.T) {
 	for name, op := range map[string]func() error{
 		"append":  func() error { return b.Append(t.Context(), next(b.Store, 1)) },
 		"promise": func() error { _, err := b.Promise(t.Context(), 9); return err },
-		"check":   func() error { return b.CheckWritable(t.Context()) },
+		"check":   func() error { return b.CheckDisk(t.Context()) },
 		"compact": func() error { return b.Compact(t.Context(), 2) },
 	} {
 		if err := op(); !errors.Is(err, ErrPoisoned) {

@@ -41,13 +41,15 @@ func (s *Store) Range(ctx context.Context, sn *Snapshot, req *etcdserverpb.Range
 // explain makes the error of a read at a revision, if a value was missing, ErrCompacted if it
 // has been compacted since. Else nothing explains it, and it stands.
 func (s *Store) explain(ctx context.Context, at record.Revision, err error) error {
-	if !errors.As(err, new(*missingError)) {
+	missing := new(missingError)
+	if !errors.As(err, &missing) {
 		return err
 	}
 	check := func(tx *sql.Tx) error { return s.checkCompacted(ctx, tx, at) }
 	if cause := s.read(ctx, "read the compaction revision", check); cause != nil {
 		return cause
 	}
+	s.blame(err, missing.pos)
 	return err
 }
 

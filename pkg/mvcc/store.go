@@ -33,6 +33,10 @@ type Options struct {
 	// ValueCache bounds the memory for the values of live keys, in bytes; what doesn't fit is read from
 	// SQLite. 0: no bound. Keys are always in memory.
 	ValueCache int64
+
+	// ReadFailed is told of values that can't be read though the store has them: ErrDisk, ErrCorrupt. It
+	// is called from wherever they were asked for, and must not block. Who asked gets the error, too.
+	ReadFailed func(error)
 }
 
 func (o *Options) setDefaults() error {
@@ -50,6 +54,9 @@ func (o *Options) setDefaults() error {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
+	if o.ReadFailed == nil {
+		o.ReadFailed = func(error) {}
+	}
 	return nil
 }
 
@@ -66,6 +73,9 @@ type Store struct {
 	readDB  *sql.DB
 	values  *valueReaders
 	cache   *valueCache
+
+	readFailed func(error)
+	unreadable atomic.Pointer[rowPos] // where a read failed last, for CheckDisk
 
 	incarnation atomic.Pointer[string]
 	startCount  int64
@@ -97,7 +107,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err := o.setDefaults(); err != nil {
 		return nil, err
 	}
-	s := &Store{log: o.Logger, metrics: o.Metrics, dir: o.Dir, cache: &valueCache{bound: o.ValueCache, metrics: o.Metrics}}
+	s := &Store{log: o.Logger, metrics: o.Metrics, dir: o.Dir, cache: &valueCache{bound: o.ValueCache, metrics: o.Metrics}, readFailed: o.ReadFailed}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {

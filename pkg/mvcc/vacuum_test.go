@@ -109,7 +109,7 @@ func TestLoadGivesSpaceBack(t *testing.T) {
 // sizeNow is Size as of now: while much is appended it is measured now and then only.
 func sizeNow(t testing.TB, s *Store) int64 {
 	t.Helper()
-	if err := s.CheckWritable(t.Context()); err != nil {
+	if err := s.CheckDisk(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	total, _ := s.Size()

@@ -3,6 +3,7 @@ package mvcc
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -72,6 +73,39 @@ func (s *Store) readValues(ctx context.Context, wants []want) error {
 		return nil
 	}
 	slices.SortFunc(wants, func(a, b want) int { return cmp.Compare(a.pos, b.pos) })
+	err := s.readAll(ctx, wants)
+	if !errors.As(err, new(*missingError)) { // else it is known later what that means
+		s.blame(err, wants[0].pos)
+	}
+	return err
+}
+
+// blame tells of an error in reading the value at a position, or one after it, if it is one of the disk's
+// or the file's and the first since all was well.
+func (s *Store) blame(err error, pos rowPos) {
+	if !errors.Is(err, ErrDisk) && !errors.Is(err, ErrCorrupt) {
+		return
+	}
+	if s.unreadable.Swap(&pos) == nil {
+		s.readFailed(err)
+	}
+}
+
+// checkReadable tries again what failed last. That it is gone by now is no failure.
+func (s *Store) checkReadable(ctx context.Context) error {
+	pos := s.unreadable.Load()
+	if pos == nil {
+		return nil
+	}
+	err := s.readAll(ctx, []want{{*pos, new(mvccpb.KeyValue)}})
+	if err != nil && !errors.As(err, new(*missingError)) {
+		return err
+	}
+	s.unreadable.CompareAndSwap(pos, nil)
+	return nil
+}
+
+func (s *Store) readAll(ctx context.Context, wants []want) error {
 	return s.values.use(ctx, func(r *valueReader) error {
 		for some := range slices.Chunk(wants, valuesAtOnce) {
 			if err := ctx.Err(); err != nil {

@@ -3,8 +3,10 @@ package mvcc
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -211,9 +213,11 @@ func TestOvertakenByALoad(t *testing.T) {
 	}
 }
 
-// TestMissingValueIsCorruption, where nothing explains it.
+// TestMissingValueIsCorruption, where nothing explains it, and the owner is told.
 func TestMissingValueIsCorruption(t *testing.T) {
 	b := beginBounded(t, noValues)
+	var told error
+	b.readFailed = func(err error) { told = err }
 	b.put(t, "a", "1")
 	if err := b.writer.exec("DELETE FROM records WHERE key = CAST('a' AS BLOB)"); err != nil {
 		t.Fatal(err)
@@ -224,6 +228,14 @@ func TestMissingValueIsCorruption(t *testing.T) {
 		if resp, err := b.Range(t.Context(), b.Snapshot(), &req); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "revision 2") {
 			t.Errorf("at %d: %v, %v", rev, resp, err)
 		}
+	}
+	if !errors.Is(told, ErrCorrupt) {
+		t.Error(told)
+	}
+	told = nil
+	b.unreadable.Store(nil)
+	if ch, err := putChange(b, "a", "2"); !errors.Is(err, ErrCorrupt) || !errors.Is(told, ErrCorrupt) {
+		t.Errorf("%v, %v, told of %v", ch, err, told)
 	}
 }
 
@@ -410,4 +422,40 @@ func TestWarm(t *testing.T) {
 	if got := b.reads(t) - before; got != 0 {
 		t.Errorf("%v values read again", got)
 	}
+}
+
+// TestReadFailures: the owner is told once of values that can't be read, and the disk is not well until
+// they can be.
+func TestReadFailures(t *testing.T) {
+	var told []error
+	o := options(t.TempDir())
+	o.ValueCache, o.ReadFailed = noValues, func(err error) { told = append(told, err) }
+	b := &begun{Store: open(t, o), stamp: Stamp{Epoch: 1, LeaderID: "n1", Now: testNow}}
+	b.reign(t, 1)
+	b.put(t, "a", "1")
+	broken, err := sql.Open("sqlite3", dsn(filepath.Join(o.Dir, "no", "such", "file"), false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	works, fails := b.values, newValueReaders(broken)
+	defer fails.close()
+	for round := 1; round <= 2; round++ {
+		b.values = fails
+		for range 2 {
+			if _, err := b.Range(t.Context(), b.Snapshot(), &everyKey); !errors.Is(err, ErrDisk) {
+				t.Fatal(err)
+			}
+			if err := b.CheckDisk(t.Context()); !errors.Is(err, ErrDisk) {
+				t.Fatal(err)
+			}
+		}
+		if len(told) != round || !errors.Is(told[round-1], ErrDisk) {
+			t.Fatalf("told of %v", told)
+		}
+		b.values = works
+		if err := b.CheckDisk(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.rangeReq(t, &everyKey)
 }

@@ -3,6 +3,7 @@ package mvcc
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -65,8 +66,15 @@ func (w *Working) at(key []byte) *item {
 	return &w.pivot
 }
 
-// value returns the key with its value, or nil for no key. It may read the disk: ErrDisk.
-func (w *Working) value(it *item) (*mvccpb.KeyValue, error) { return w.store.get(w.store.ctx, it) }
+// value returns the key with its value, or nil for no key. It may read the disk: ErrDisk. What
+// memory lacks is stored; were it missing, nothing could explain it.
+func (w *Working) value(it *item) (*mvccpb.KeyValue, error) {
+	kv, err := w.store.get(w.store.ctx, it)
+	if missing := new(missingError); errors.As(err, &missing) {
+		w.store.blame(err, missing.pos)
+	}
+	return kv, err
+}
 
 // NewWorking makes the state at the end of the stored history: the published
 // snapshot and all records stored beyond it. At start that is the whole history.

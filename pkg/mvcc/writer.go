@@ -180,13 +180,16 @@ func (s *Store) poison(cause error) error {
 	return err
 }
 
-// CheckWritable says, by returning nil, that the disk takes writes (again): there is
-// room for a batch, and something that changes nothing was stored.
-func (s *Store) CheckWritable(ctx context.Context) error {
+// CheckDisk says, by returning nil, that the disk takes writes (again), and that what could not be
+// read can be: there is room for a batch, and something that changes nothing was stored.
+func (s *Store) CheckDisk(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if err := checkFree(s.dir); err != nil {
+		return err
+	}
+	if err := s.checkReadable(ctx); err != nil {
 		return err
 	}
 	return s.write("check", func(w *writer, _ *durable) error {

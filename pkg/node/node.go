@@ -118,6 +118,7 @@ func (n *Node) tryStore(ctx context.Context) (*mvcc.Store, error) {
 	st, err := mvcc.Open(ctx, mvcc.Options{
 		Dir: n.o.DataDir, ClusterID: n.o.ClusterID, NodeID: n.o.NodeID, ValueCache: n.o.ValueCache,
 		Logger: n.log.Named("mvcc"), Metrics: n.meters.mvcc,
+		ReadFailed: func(err error) { n.storeFailed(err) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("node: opening the data directory %s: %w", n.o.DataDir, err)

@@ -15,7 +15,7 @@ const (
 	CodeFailed     Code = "failed"       // the process can't go on and is about to end
 	CodeStopping   Code = "stopping"     // it was told to end, and hands over
 	CodeStarting   Code = "starting"     // its ports aren't served yet
-	CodeDisk       Code = "disk"         // the local disk can't be written
+	CodeDisk       Code = "disk"         // the local disk can't be written, or read
 	CodeTakingOver Code = "taking_over"  // it was elected and takes the object log over
 	CodeLoading    Code = "loading"      // the local copy is brought to the end of the object log
 	CodeFollowing  Code = "connecting"   // there is a Primary, which it doesn't follow yet

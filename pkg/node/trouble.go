@@ -31,7 +31,7 @@ const (
 )
 
 // storeFailed looks at an error for what it says of this node's own disk: a node
-// that can't store is degraded and stays out of elections until it can; one whose
+// that can't store or read is degraded and stays out of elections until it can; one whose
 // store is beyond use must start anew. It returns the latter.
 func (n *Node) storeFailed(err error) error {
 	switch {
@@ -42,7 +42,7 @@ func (n *Node) storeFailed(err error) error {
 		n.fail(fmt.Errorf("node: the local store can't go on: %w", err))
 		return n.fatal()
 	case errors.Is(err, mvcc.ErrDisk):
-		n.log.Error("the local disk can't be written; stepping back until it can", "event", logevent.StoreDegraded, "error", err)
+		n.log.Error("the local disk fails; stepping back until it works", "event", logevent.StoreDegraded, "error", err)
 		n.state.degrade(trouble{disk, err.Error()})
 	}
 	return nil
@@ -137,11 +137,11 @@ func (n *Node) mendItself(ctx context.Context) error {
 	}
 }
 
-// check proves that need works: that the disk can be written, or the bucket read and
+// check proves that need works: that the disk can be written and read, or the bucket read and
 // written.
 func (n *Node) check(ctx context.Context, what need) error {
 	if what == disk {
-		return n.mvcc.CheckWritable(ctx)
+		return n.mvcc.CheckDisk(ctx)
 	}
 	read, cancel := context.WithTimeout(ctx, mendEvery)
 	defer cancel()
