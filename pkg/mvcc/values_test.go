@@ -26,9 +26,8 @@ func (b *begun) reads(t testing.TB) float64 { t.Helper(); return metricValue(t, 
 func TestValuesStayWithinTheirBound(t *testing.T) {
 	const bound = 20 << 10
 	b := beginBounded(t, bound)
-	value := strings.Repeat("v", 1000)
 	for i := range 100 {
-		b.put(t, fmt.Sprintf("k%02d", i%50), value)
+		b.put(t, fmt.Sprintf("k%02d", i%50), aKiB)
 		if b.cache.bytes > bound {
 			t.Fatalf("%d bytes of values", b.cache.bytes)
 		}
@@ -36,36 +35,61 @@ func TestValuesStayWithinTheirBound(t *testing.T) {
 	if b.cache.bytes < bound/2 {
 		t.Errorf("only %d bytes of values", b.cache.bytes)
 	}
-	if got := metricValue(t, b.metrics.valueBytes); got != float64(b.cache.bytes) {
-		t.Errorf("the metric says %v", got)
-	}
 	before := stateOf(t, b.Store, b.Snapshot())
-	w, err := b.NewWorking(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.Compact(t.Context(), 60); err != nil {
-		t.Fatal(err)
-	}
-	b.SetLogged(101, b.Tail())
-	purgeAll(t, b.Store)
-	b.published.Store(&Snapshot{tree: newTree()}) // as after a start
-	if w, err = b.NewWorking(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	var inMemory int64
-	w.tree.Scan(func(it *item) bool {
-		if c := it.value.Load(); c != nil {
-			inMemory += c.size()
-		}
-		return true
-	})
-	if inMemory > bound || inMemory < bound/2 || b.cache.bytes != inMemory {
-		t.Errorf("%d bytes of values were loaded, the cache knows of %d", inMemory, b.cache.bytes)
+	w := b.loadAnew(t, 60)
+	if bytes := b.cache.bytes; bytes > bound || bytes < bound/2 || bytes != inMemory(w) {
+		t.Errorf("%d bytes of values were loaded, the cache knows of %d", inMemory(w), bytes)
 	}
 	if after := stateOf(t, b.Store, w.Snapshot()); !reflect.DeepEqual(before, after) || len(after) != 50 {
 		t.Errorf("%d keys, then %d; not the same", len(before), len(after))
 	}
+}
+
+var aKiB = strings.Repeat("v", 1024)
+
+// loadAnew purges up to a revision and loads the state as a start does.
+func (b *begun) loadAnew(t *testing.T, rev record.Revision) *Working {
+	t.Helper()
+	if err := b.Compact(t.Context(), rev); err != nil {
+		t.Fatal(err)
+	}
+	b.SetLogged(b.Tail().Revision, b.Tail())
+	purgeAll(t, b.Store)
+	b.published.Store(&Snapshot{tree: newTree()})
+	w, err := b.NewWorking(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func inMemory(w *Working) (bytes int64) {
+	w.tree.Scan(func(it *item) bool {
+		if c := it.value.Load(); c != nil {
+			bytes += c.size()
+		}
+		return true
+	})
+	return bytes
+}
+
+// TestNothingReplacedIsKept: the cache holds the present values and no others, where nothing drives them out.
+func TestNothingReplacedIsKept(t *testing.T) {
+	b := begin(t)
+	check := func(when string, w *Working) {
+		t.Helper()
+		if got := metricValue(t, b.metrics.valueBytes); b.cache.bytes != inMemory(w) || got != float64(b.cache.bytes) {
+			t.Errorf("%s: %d bytes of present values, the cache has %d, the metric says %v", when, inMemory(w), b.cache.bytes, got)
+		}
+	}
+	for i := range 20 {
+		b.put(t, fmt.Sprint(i%7), aKiB)
+	}
+	b.del(t, "3")
+	check("written", b.w)
+	check("loaded", b.loadAnew(t, 10))
+	b.reign(t, 2)
+	check("loaded for the next reign", b.w)
 }
 
 // TestUnpublishedValuesStay: what isn't known to be stored can't be read back.
