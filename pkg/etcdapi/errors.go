@@ -38,6 +38,10 @@ var errorTable = []struct {
 	{is: lease.ErrLeaseNotFound, grpc: rpctypes.ErrGRPCLeaseNotFound},
 	{is: lease.ErrLeaseTTLTooLarge, grpc: rpctypes.ErrGRPCLeaseTTLTooLarge},
 	{is: lease.ErrTooManyLeases, grpc: rpctypes.ErrGRPCRequestTooManyRequests},
+	// Nothing was done; another node's disk may be better.
+	{is: mvcc.ErrDisk, grpc: rpctypes.ErrGRPCUnhealthy},
+	{is: mvcc.ErrCorrupt, grpc: rpctypes.ErrGRPCUnhealthy},
+	{is: mvcc.ErrClosed, grpc: rpctypes.ErrGRPCUnhealthy},
 	// A serializable read while a replica goes from one state to a much later one; a read that
 	// needed cluster.json for its proof; a compaction: to be tried again.
 	{is: mvcc.ErrOvertaken, grpc: rpctypes.ErrGRPCTimeout},

@@ -48,6 +48,9 @@ var alike = []struct {
 	{objectstore.ErrUnknownOutcome, primary.ErrUnknownOutcome},
 	{objectstore.ErrUnavailable, rpctypes.ErrGRPCTimeout},
 	{registry.ErrBusy, rpctypes.ErrGRPCTimeout},
+	{mvcc.ErrDisk, rpctypes.ErrGRPCUnhealthy}, // nothing was done
+	{mvcc.ErrCorrupt, rpctypes.ErrGRPCUnhealthy},
+	{mvcc.ErrClosed, rpctypes.ErrGRPCUnhealthy},
 }
 
 // encodeError puts err into a message. proposed: it is of a write that may go on

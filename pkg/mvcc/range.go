@@ -2,7 +2,6 @@ package mvcc
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -38,21 +37,6 @@ func (s *Store) Range(ctx context.Context, sn *Snapshot, req *etcdserverpb.Range
 	}
 }
 
-// explain makes the error of a read at a revision, if a value was missing, ErrCompacted if it
-// has been compacted since. Else nothing explains it, and it stands.
-func (s *Store) explain(ctx context.Context, at record.Revision, err error) error {
-	missing := new(missingError)
-	if !errors.As(err, &missing) {
-		return err
-	}
-	check := func(tx *sql.Tx) error { return s.checkCompacted(ctx, tx, at) }
-	if cause := s.read(ctx, "read the compaction revision", check); cause != nil {
-		return cause
-	}
-	s.blame(err, missing.pos)
-	return err
-}
-
 func (s *Store) rangeOn(ctx context.Context, sn *Snapshot, req *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
 	at := record.Revision(req.Revision)
 	switch {
@@ -79,7 +63,7 @@ type filler func(ctx context.Context, f *found, kvs []*mvccpb.KeyValue) error
 // rangeTree answers req, its revision aside, from a tree.
 func rangeTree(ctx context.Context, fill filler, t *tree, req *etcdserverpb.RangeRequest, header record.Revision) (*etcdserverpb.RangeResponse, error) {
 	if single(req.RangeEnd) {
-		var f found
+		f := found{bare: needsNoValues(req), keep: true}
 		if it := find(t, req.Key); it != nil {
 			f.add(it)
 		}
@@ -90,12 +74,16 @@ func rangeTree(ctx context.Context, fill filler, t *tree, req *etcdserverpb.Rang
 		return answer(ctx, fill, req, found{}, count(t, keys), header)
 	}
 	limit := fetchLimit(req)
-	f := collect(t, keys, limit)
+	f := collect(t, keys, limit, needsNoValues(req))
 	total := int64(len(f.kvs))
 	if limit != 0 && len(f.kvs) == limit {
 		total = count(t, keys)
 	}
 	return answer(ctx, fill, req, f, total, header)
+}
+
+func needsNoValues(req *etcdserverpb.RangeRequest) bool {
+	return req.CountOnly || req.KeysOnly && req.SortTarget != etcdserverpb.RangeRequest_VALUE
 }
 
 func answer(ctx context.Context, fill filler, req *etcdserverpb.RangeRequest, f found, total int64, header record.Revision) (*etcdserverpb.RangeResponse, error) {

@@ -48,7 +48,8 @@ type oldState struct {
 	tx   *sql.Tx
 }
 
-func (o *oldState) answer(ctx context.Context, req *etcdserverpb.RangeRequest) (f found, total int64, err error) {
+func (o *oldState) answer(ctx context.Context, req *etcdserverpb.RangeRequest) (found, int64, error) {
+	f := found{bare: needsNoValues(req)}
 	if single(req.RangeEnd) {
 		err := o.get(ctx, req.Key, &f)
 		return f, int64(len(f.kvs)), err
@@ -58,11 +59,11 @@ func (o *oldState) answer(ctx context.Context, req *etcdserverpb.RangeRequest) (
 	if err != nil {
 		return found{}, 0, err
 	}
-	total = count(o.base.tree, keys) + changed.difference(o.base)
+	total := count(o.base.tree, keys) + changed.difference(o.base)
 	if req.CountOnly {
 		return found{}, total, nil
 	}
-	f, err = o.collect(ctx, keys, changed, fetchLimit(req))
+	err = o.collect(ctx, keys, changed, fetchLimit(req), &f)
 	return f, total, err
 }
 
@@ -125,14 +126,14 @@ func (o *oldState) record(ctx context.Context, key []byte, rev record.Revision) 
 	return r, err
 }
 
-// collect returns the keys of the range in order; limit 0 means all.
-func (o *oldState) collect(ctx context.Context, keys keyRange, changed *changes, limit int) (f found, err error) {
+// collect gives f the keys of the range in order; limit 0 means all.
+func (o *oldState) collect(ctx context.Context, keys keyRange, changed *changes, limit int, f *found) (err error) {
 	before := changed.existed()
 	full := func() bool { return limit != 0 && len(f.kvs) >= limit }
 	// until adds what lived then, and was changed since, up to key.
 	until := func(more func(key string) bool) {
 		for len(before) > 0 && err == nil && !full() && more(before[0]) {
-			err = o.value(ctx, []byte(before[0]), changed.first[before[0]], &f)
+			err = o.value(ctx, []byte(before[0]), changed.first[before[0]], f)
 			before = before[1:]
 		}
 	}
@@ -147,5 +148,5 @@ func (o *oldState) collect(ctx context.Context, keys keyRange, changed *changes,
 		return err == nil && !full()
 	})
 	until(func(string) bool { return true })
-	return f, err
+	return err
 }

@@ -61,7 +61,7 @@ func TestCollectWalksNoFurtherThanItsLimit(t *testing.T) {
 	}
 	keys := newKeyRange([]byte{0}, []byte{0})
 	for limit, want := range []int{3, 1, 2, 3, 3} {
-		if got := collect(b.Snapshot().tree, keys, limit).kvs; len(got) != want {
+		if got := collect(b.Snapshot().tree, keys, limit, false).kvs; len(got) != want {
 			t.Errorf("limit %d: %d keys", limit, len(got))
 		}
 	}

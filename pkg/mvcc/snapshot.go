@@ -48,7 +48,8 @@ func find(t *tree, key []byte) *item {
 }
 
 // collect returns the keys of r in order; limit 0 means all. It never walks further.
-func collect(t *tree, r keyRange, limit int) (f found) {
+func collect(t *tree, r keyRange, limit int, bare bool) found {
+	f := found{bare: bare}
 	t.Ascend(&item{key: r.key}, func(it *item) bool {
 		if r.past(it.key) {
 			return false

@@ -100,20 +100,27 @@ func (w *Working) replay(ctx context.Context, conn *sql.Conn, to record.Revision
 	return err
 }
 
-// entering tells the value cache of what is loaded as it comes, so that it never takes more
+// entering tells the value cache of what is loaded as it comes, so that it takes hardly more
 // memory than it may.
 type entering struct {
 	cache *valueCache
 	turns []turn
+	bytes int64
 }
 
+const enteringBytes = 1 << 20
+
 func (e *entering) add(t turn) {
-	if e.turns = append(e.turns, t); len(e.turns) == pieceRecords {
+	if t.new != nil {
+		e.bytes += t.new.value.Load().size()
+	}
+	if e.turns = append(e.turns, t); len(e.turns) == pieceRecords || e.bytes >= enteringBytes {
 		e.flush()
 	}
 }
 
 func (e *entering) flush() {
 	e.cache.turn(e.turns)
-	e.turns = e.turns[:0]
+	clear(e.turns)
+	e.turns, e.bytes = e.turns[:0], 0
 }

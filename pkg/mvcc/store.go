@@ -71,11 +71,13 @@ type Store struct {
 	writeDB *sql.DB
 	writer  *writer
 	readDB  *sql.DB
-	values  *valueReaders
 	cache   *valueCache
 
+	values    *valueReaders
+	sequenced *valueReaders // for a Working, which mustn't wait for lists
+
 	readFailed func(error)
-	unreadable atomic.Pointer[rowPos] // where a read failed last, for CheckDisk
+	unreadable atomic.Pointer[[]rowPos] // where a read failed last, for CheckDisk
 
 	incarnation atomic.Pointer[string]
 	startCount  int64
@@ -179,11 +181,12 @@ func (s *Store) openFile(ctx context.Context, o Options) (err error) {
 	}
 	s.readDB.SetMaxOpenConns(readers)
 	s.readDB.SetMaxIdleConns(readers)
-	valueDB, err := sql.Open("sqlite3", dsn(path, false))
-	if err != nil {
-		return sqlError("open for reading values", err)
+	if s.values, err = newValueReaders(path, readers); err != nil {
+		return err
 	}
-	s.values = newValueReaders(valueDB)
+	if s.sequenced, err = newValueReaders(path, 1); err != nil {
+		return err
+	}
 	return nil
 }
 
@@ -231,8 +234,10 @@ func (s *Store) Close() error {
 func (s *Store) release() error {
 	s.cancel()
 	var errs []error
-	if s.values != nil {
-		errs = append(errs, s.values.close())
+	for _, v := range []*valueReaders{s.values, s.sequenced} {
+		if v != nil {
+			errs = append(errs, v.close())
+		}
 	}
 	if s.readDB != nil {
 		errs = append(errs, s.readDB.Close())

@@ -117,7 +117,7 @@ func (f *forest) benchScan(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		from := f.pick() % (len(f.kvs) - page)
-		kvs := collect(f.tree, keyRange{key: f.kvs[from].key, open: true}, page).kvs
+		kvs := collect(f.tree, keyRange{key: f.kvs[from].key, open: true}, page, false).kvs
 		if len(kvs) != page || kvs[page-1] != f.kvs[from+page-1].inMemory() {
 			b.Fatalf("a page from %q on has %d keys", f.kvs[from].key, len(kvs))
 		}

@@ -26,6 +26,15 @@ func (t *turnover) add(e turn) {
 	t.entries = append(t.entries, e)
 }
 
+// drop removes the write at a revision, the last one.
+func (t *turnover) drop(rev record.Revision) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n := len(t.entries) - 1; n >= 0 && t.entries[n].rev == rev {
+		t.entries = t.entries[:n]
+	}
+}
+
 // take removes what was written up to a revision.
 func (t *turnover) take(to record.Revision) []turn {
 	t.mu.Lock()

@@ -29,7 +29,6 @@ func (w *Working) Txn(req *etcdserverpb.TxnRequest, stamp Stamp) (*etcdserverpb.
 	if resp.Succeeded {
 		ops = req.Success
 	}
-	defer func() { w.held = nil }()
 	old, err := w.prepare(ops, stamp)
 	if err != nil {
 		return nil, nil, err
@@ -38,7 +37,10 @@ func (w *Working) Txn(req *etcdserverpb.TxnRequest, stamp Stamp) (*etcdserverpb.
 	for i, op := range ops {
 		r, ch, err := w.apply(op, old[i], stamp)
 		if err != nil {
-			return nil, nil, fmt.Errorf("mvcc: operation %d: %w", i, err) // prepare left none that comes after a change
+			if change != nil { // there is at most one; a range after it needed the disk
+				w.takeBack()
+			}
+			return nil, nil, fmt.Errorf("mvcc: operation %d: %w", i, err)
 		}
 		if ch != nil {
 			change = ch
@@ -61,42 +63,26 @@ func (w *Working) compareAll(compares []*etcdserverpb.Compare) (bool, error) {
 
 // covered returns the keys that c compares; without values that memory lacks, unless it compares values.
 func (w *Working) covered(c *etcdserverpb.Compare) ([]*mvccpb.KeyValue, error) {
-	var f found
+	f := found{bare: c.Target != etcdserverpb.Compare_VALUE, keep: true}
 	if !single(c.RangeEnd) {
-		f = collect(w.tree, newKeyRange(c.Key, c.RangeEnd), 0)
+		f = collect(w.tree, newKeyRange(c.Key, c.RangeEnd), 0, f.bare)
 	} else if it := w.find(c.Key); it != nil {
 		f.add(it)
-	}
-	if c.Target != etcdserverpb.Compare_VALUE {
-		return f.kvs, nil
 	}
 	return f.kvs, w.fill(w.store.ctx, &f, f.kvs)
 }
 
-// prepare does everything that can fail, before anything is changed: it checks puts
-// against the state before the branch, as etcd does, reads the ranges at old
-// revisions, which the branch's own writes don't touch, and the values that ranges after a write will
-// need. Answers at old revisions come by index.
+// prepare finds out what can be refused before anything is changed: it checks puts
+// against the state before the branch, as etcd does, and reads the ranges at old
+// revisions, which the branch's own writes don't touch. Their answers come by index.
 func (w *Working) prepare(ops []*etcdserverpb.RequestOp, stamp Stamp) (map[int]*etcdserverpb.RangeResponse, error) {
-	var (
-		old   map[int]*etcdserverpb.RangeResponse
-		wrote bool
-	)
+	var old map[int]*etcdserverpb.RangeResponse
 	for i, op := range ops {
-		r := op.GetRequestRange()
-		if r == nil {
-			wrote = true
-			if err := w.preparePut(op.GetRequestPut(), stamp); err != nil {
-				return nil, err
-			}
-			continue
+		if err := w.preparePut(op.GetRequestPut(), stamp); err != nil {
+			return nil, err
 		}
-		if r.Revision == 0 {
-			if wrote {
-				if err := w.hold(r); err != nil {
-					return nil, err
-				}
-			}
+		r := op.GetRequestRange()
+		if r == nil || r.Revision == 0 {
 			continue
 		}
 		resp, err := w.rangeAt(r)
@@ -121,36 +107,6 @@ func (w *Working) preparePut(p *etcdserverpb.PutRequest, stamp Stamp) error {
 	return stamp.checkLease(p.Lease)
 }
 
-// hold reads what the range will need of the disk, for fill.
-func (w *Working) hold(req *etcdserverpb.RangeRequest) error {
-	_, err := rangeTree(w.store.ctx, func(ctx context.Context, f *found, kvs []*mvccpb.KeyValue) error {
-		if err := w.fill(ctx, f, kvs); err != nil || len(f.absent) == 0 {
-			return err
-		}
-		if w.held == nil {
-			w.held = map[*item]*mvccpb.KeyValue{}
-		}
-		for _, kv := range kvs {
-			if it := f.absent[kv]; it != nil {
-				w.held[it] = kv
-			}
-		}
-		return nil
-	}, w.tree, req, w.rev)
-	return err
-}
-
-// fill is Store.fill, which it doesn't ask for what is held.
-func (w *Working) fill(ctx context.Context, f *found, kvs []*mvccpb.KeyValue) error {
-	for _, kv := range kvs {
-		if it := f.absent[kv]; it != nil && w.held[it] != nil {
-			kv.Value = w.held[it].Value
-			delete(f.absent, kv)
-		}
-	}
-	return w.store.fill(ctx, f, kvs)
-}
-
 // rangeAt answers a range at a given revision, up to the present one.
 func (w *Working) rangeAt(req *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
 	resp, err := w.rangeAtRevision(w.store.ctx, record.Revision(req.Revision), req)
@@ -164,12 +120,12 @@ func (w *Working) rangeAtRevision(ctx context.Context, at record.Revision, req *
 	case at < w.store.CompactRevision():
 		return nil, ErrCompacted
 	case at < 0 || at == w.rev:
-		return rangeTree(ctx, w.fill, w.tree, req, w.rev)
+		return rangeTree(ctx, w.fillOld, w.tree, req, w.rev)
 	case at >= w.undo.floor:
-		return rangeTree(ctx, w.fill, w.undo.at(w.tree.Copy(), at), req, w.rev)
+		return rangeTree(ctx, w.fillOld, w.undo.at(w.tree.Copy(), at), req, w.rev)
 	}
 	stored := &Snapshot{tree: w.undo.at(w.tree.Copy(), w.undo.floor), rev: w.undo.floor}
-	return w.store.rangeOld(ctx, w.fill, stored, req, w.rev)
+	return w.store.rangeOld(ctx, w.fillOld, stored, req, w.rev)
 }
 
 func (w *Working) apply(op *etcdserverpb.RequestOp, old *etcdserverpb.RangeResponse, stamp Stamp) (*etcdserverpb.ResponseOp, *Change, error) {

@@ -20,6 +20,14 @@ func (u *undoLog) add(rev record.Revision, key []byte, prev *item) {
 	u.entries = append(u.entries, undoEntry{rev: rev, key: key, prev: prev})
 }
 
+// pop removes the last entry.
+func (u *undoLog) pop() undoEntry {
+	n := len(u.entries) - 1
+	last := u.entries[n]
+	u.entries = u.entries[:n]
+	return last
+}
+
 // forget drops what is needed for states before rev only.
 func (u *undoLog) forget(rev record.Revision) {
 	if rev <= u.floor {

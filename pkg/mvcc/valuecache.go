@@ -15,7 +15,7 @@ import (
 type valueCache struct {
 	bound   int64 // bytes; 0: none
 	metrics *Metrics
-	lossy   atomic.Bool // some value has been let go
+	lossy   atomic.Bool // some present value has been let go
 
 	mu             sync.Mutex
 	bytes          int64
@@ -51,7 +51,7 @@ func (v *valueCache) turn(entries []turn) {
 	defer v.mu.Unlock()
 	for _, t := range entries {
 		if t.old != nil {
-			v.forget(t.old.value.Load())
+			v.forget(t.old)
 		}
 		if t.new != nil {
 			v.push(t.new.value.Load())
@@ -90,15 +90,20 @@ func (v *valueCache) push(c *cached) {
 	v.bytes += c.size()
 }
 
-// forget: the value is of no use for the present state any more. Who still sees a state before
-// keeps it in memory.
-func (v *valueCache) forget(c *cached) {
+// forget: the value is of no use for the present state any more. States before it are there for a while
+// yet, as pages of a list need them: what they still want is read from SQLite.
+func (v *valueCache) forget(it *item) {
+	c := it.value.Load()
 	switch {
 	case c == nil:
+		return
 	case c.where == queued:
 		v.unlink(c)
 	default:
 		c.where = dropped // a read has just brought it, and will offer it
+	}
+	if v.bound > 0 {
+		it.value.CompareAndSwap(c, nil)
 	}
 }
 

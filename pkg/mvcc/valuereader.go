@@ -96,17 +96,28 @@ type valueReaders struct {
 	free chan *valueReader // nil: not made yet
 }
 
-func newValueReaders(db *sql.DB) *valueReaders {
-	v := &valueReaders{db: db, free: make(chan *valueReader, readers)}
-	db.SetMaxOpenConns(readers)
-	for range readers {
+func newValueReaders(path string, n int) (*valueReaders, error) {
+	db, err := sql.Open("sqlite3", dsn(path, false))
+	if err != nil {
+		return nil, sqlError("open for reading values", err)
+	}
+	v := &valueReaders{db: db, free: make(chan *valueReader, n)}
+	for range n {
 		v.free <- nil
 	}
-	return v
+	return v, nil
+}
+
+// read is valueReader.read, with one that is free.
+func (v *valueReaders) read(ctx context.Context, positions []rowPos, fn func(rowPos, []byte)) error {
+	return v.use(ctx, func(r *valueReader) error { return r.read(positions, fn) })
 }
 
 // use runs fn with a reader. One that failed isn't used again.
 func (v *valueReaders) use(ctx context.Context, fn func(*valueReader) error) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	var (
 		r    *valueReader
 		open bool
@@ -136,7 +147,7 @@ func (v *valueReaders) use(ctx context.Context, fn func(*valueReader) error) (er
 // close waits for the reads under way; later ones are ErrClosed.
 func (v *valueReaders) close() error {
 	var errs []error
-	for range readers {
+	for range cap(v.free) {
 		if r := <-v.free; r != nil {
 			errs = append(errs, r.close())
 		}

@@ -3,7 +3,6 @@ package mvcc
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -51,8 +50,6 @@ type Working struct {
 
 	hint  btree.PathHint // where the last key was: a write looks for its key several times
 	pivot item           // what is looked for
-
-	held map[*item]*mvccpb.KeyValue // values that the transaction under way has read, and memory lacks
 }
 
 // find returns the key or nil.
@@ -66,14 +63,19 @@ func (w *Working) at(key []byte) *item {
 	return &w.pivot
 }
 
-// value returns the key with its value, or nil for no key. It may read the disk: ErrDisk. What
-// memory lacks is stored; were it missing, nothing could explain it.
+// value returns the key with its value, or nil for no key. It may read the disk: ErrDisk.
 func (w *Working) value(it *item) (*mvccpb.KeyValue, error) {
-	kv, err := w.store.get(w.store.ctx, it)
-	if missing := new(missingError); errors.As(err, &missing) {
-		w.store.blame(err, missing.pos)
-	}
-	return kv, err
+	kv, err := w.store.get(w.store.ctx, w.store.sequenced, it)
+	return kv, w.blame(err)
+}
+
+// fill is Store.fill for the present state, fillOld for an older one.
+func (w *Working) fill(ctx context.Context, f *found, kvs []*mvccpb.KeyValue) error {
+	return w.blame(w.fillOld(ctx, f, kvs))
+}
+
+func (w *Working) fillOld(ctx context.Context, f *found, kvs []*mvccpb.KeyValue) error {
+	return w.store.fillFrom(ctx, w.store.sequenced, f, kvs)
 }
 
 // NewWorking makes the state at the end of the stored history: the published
@@ -157,6 +159,18 @@ func (w *Working) write(r *record.Record, pos rowPos, prev *item, was *mvccpb.Ke
 	w.undo.add(r.Revision, r.Key, prev)
 	w.written.add(t)
 	return ev
+}
+
+// takeBack undoes the last write, of which nobody has been told.
+func (w *Working) takeBack() {
+	last := w.undo.pop()
+	if last.prev != nil {
+		w.tree.Set(last.prev)
+	} else {
+		w.tree.Delete(w.at(last.key))
+	}
+	w.written.drop(last.rev)
+	w.rev = last.rev - 1
 }
 
 // Put writes a key. Errors, after which nothing has changed: ErrKeyNotFound,

@@ -34,7 +34,8 @@ type outcome struct {
 type batch struct {
 	records   []record.Record
 	events    []*mvccpb.Event
-	bytes     int
+	bytes     int // of records
+	prevBytes int // of the values that they replace, which the events hold
 	proposals []*proposal
 	outcomes  []outcome // what each proposal gets if the batch commits
 	snapshot  *mvcc.Snapshot
@@ -46,7 +47,7 @@ type batch struct {
 func (b *batch) empty() bool { return len(b.proposals) == 0 }
 
 func (b *batch) full() bool {
-	return b.bytes >= maxBatchBytes || len(b.proposals) >= maxBatchProposals
+	return b.bytes+b.prevBytes >= maxBatchBytes || len(b.proposals) >= maxBatchProposals
 }
 
 func (b *batch) add(p *proposal, o outcome, c *mvcc.Change) {
@@ -57,8 +58,12 @@ func (b *batch) add(p *proposal, o outcome, c *mvcc.Change) {
 	}
 	b.records = append(b.records, c.Record)
 	b.bytes += c.Record.Size()
-	if c.Event != nil {
-		b.events = append(b.events, c.Event)
+	if c.Event == nil {
+		return
+	}
+	b.events = append(b.events, c.Event)
+	if c.Event.PrevKv != nil {
+		b.prevBytes += len(c.Event.PrevKv.Value)
 	}
 }
 

@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"fmt"
+	"iter"
 	"sync"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -25,6 +26,7 @@ const pendingBytes = 64 << 20
 type Applier struct {
 	store *mvcc.Store
 	hub   *watch.Hub
+	part  int // publishBytes
 
 	publishing sync.Mutex    // comes before mu
 	working    *mvcc.Working // the state as last published by this applier; nil: to be made
@@ -36,7 +38,7 @@ type Applier struct {
 
 // NewApplier makes an Applier that has been told nothing.
 func NewApplier(store *mvcc.Store, hub *watch.Hub) *Applier {
-	return &Applier{store: store, hub: hub, pending: pending{limit: pendingBytes}}
+	return &Applier{store: store, hub: hub, part: publishBytes, pending: pending{limit: pendingBytes}}
 }
 
 // Agreed begins anew: the stored history is the one being followed, and ends at rev.
@@ -83,25 +85,57 @@ func (a *Applier) publish(ctx context.Context, rev record.Revision) error {
 	case !ok || a.working == nil || a.working.Revision() != published:
 		return a.rebuild(ctx, rev)
 	}
-	a.store.Warm(ctx, func(yield func([]byte) bool) {
-		for i := 0; i < len(recs) && yield(recs[i].Key); i++ {
-		}
-	})
-	var events []*mvccpb.Event
-	for i := range recs {
-		ev, err := a.working.Apply(&recs[i])
+	for len(recs) > 0 {
+		n, err := a.publishSome(ctx, recs)
 		if err != nil {
 			return err
 		}
-		if ev != nil {
-			events = append(events, ev)
+		recs = recs[n:]
+	}
+	return nil
+}
+
+// Bounds of what is published at once: of the previous values that the events hold, and of
+// those that are brought from the disk at a time.
+const (
+	publishBytes  = 4 << 20
+	warmedRecords = 64
+)
+
+// publishSome publishes the first of recs, a whole number of revisions, and says how many.
+func (a *Applier) publishSome(ctx context.Context, recs []record.Record) (n int, err error) {
+	var (
+		events []*mvccpb.Event
+		bytes  int
+	)
+	for n < len(recs) && (bytes < a.part || recs[n].Revision == recs[n-1].Revision) {
+		if n%warmedRecords == 0 {
+			a.store.Warm(ctx, keysOf(recs[n:min(n+warmedRecords, len(recs))]))
+		}
+		ev, err := a.working.Apply(&recs[n])
+		if err != nil {
+			return 0, err
+		}
+		if n++; ev == nil {
+			continue
+		}
+		events = append(events, ev)
+		if ev.PrevKv != nil {
+			bytes += len(ev.PrevKv.Value)
 		}
 	}
 	if err := a.store.Publish(a.working.Snapshot()); err != nil {
-		return err
+		return 0, err
 	}
-	a.hub.Publish(rev, events)
-	return nil
+	a.hub.Publish(recs[n-1].Revision, events)
+	return n, nil
+}
+
+func keysOf(recs []record.Record) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for i := 0; i < len(recs) && yield(recs[i].Key); i++ {
+		}
+	}
 }
 
 // rebuild publishes from the store. Watches read what they missed from there, too.

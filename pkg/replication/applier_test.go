@@ -27,6 +27,9 @@ func TestPublishedRule(t *testing.T) {
 			all := p.records()
 			r := newNode(t, "r")
 			r.applier.pending.limit = limit
+			if limit > 1<<20 {
+				r.applier.part = 2 // after a value or two
+			}
 			rng := rand.New(rand.NewPCG(1, uint64(limit)))
 			stored, committed, compacted := 0, 0, 0
 			if _, err := r.st.Promise(t.Context(), 1); err != nil {
