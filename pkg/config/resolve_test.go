@@ -132,6 +132,9 @@ func TestResolveRefuses(t *testing.T) {
 		{[]string{"advertise-client", "h:0"}, "NETSY_ADVERTISE_CLIENT (--advertise-client)", "from 1 to 65535"},
 		{[]string{"advertise-client", "https://h:2378"}, "NETSY_ADVERTISE_CLIENT (--advertise-client)", "without a scheme"},
 		{[]string{"advertise-client", "h/x:1"}, "NETSY_ADVERTISE_CLIENT (--advertise-client)", "plain host name"},
+		{[]string{"value-cache-mb", "-1"}, "NETSY_VALUE_CACHE_MB (--value-cache-mb)", "from 0 (no bound)"},
+		{[]string{"value-cache-mb", "16MiB"}, "NETSY_VALUE_CACHE_MB (--value-cache-mb)", `got "16MiB"`},
+		{[]string{"value-cache-mb", "1048577"}, "NETSY_VALUE_CACHE_MB (--value-cache-mb)", "to 1048576"},
 		{[]string{"log-level", "loud"}, "NETSY_LOG_LEVEL (--log-level)", "must be one of"},
 		{[]string{"log-format", "xml"}, "NETSY_LOG_FORMAT (--log-format)", "must be one of"},
 	} {

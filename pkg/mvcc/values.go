@@ -71,6 +71,9 @@ func (s *Store) get(ctx context.Context, from *valueReaders, it *item) (*mvccpb.
 	if it == nil {
 		return nil, nil
 	}
+	if kv := it.inMemory(); kv != nil {
+		return kv, nil
+	}
 	f := found{keep: true}
 	f.add(it)
 	return f.kvs[0], s.fillFrom(ctx, from, &f, f.kvs)
