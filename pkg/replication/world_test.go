@@ -41,7 +41,7 @@ type node struct {
 
 func newNode(t testing.TB, id string) *node {
 	t.Helper()
-	st, err := mvcc.Open(t.Context(), mvcc.Options{Dir: t.TempDir(), ClusterID: "c", NodeID: id})
+	st, err := mvcc.Open(t.Context(), mvcc.Options{Dir: t.TempDir(), ClusterID: "c", NodeID: id, ValueCache: int64(len(id) % 2)}) // room for no value, or for all
 	if err != nil {
 		t.Fatal(err)
 	}

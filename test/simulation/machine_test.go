@@ -156,7 +156,7 @@ func host(address string) string { return address[:len(address)-len(peerPort)] }
 func (m *machine) runNode(ctx context.Context, p *party) error {
 	s := m.w.swarm
 	n, err := node.New(ctx, node.Options{
-		ClusterID: clusterID, NodeID: m.name, Version: "simulation", DataDir: m.dir, Store: m.w.bucket.of(p),
+		ClusterID: clusterID, NodeID: m.name, Version: "simulation", DataDir: m.dir, ValueCache: m.w.swarm.ValueCache, Store: m.w.bucket.of(p),
 		AdvertiseClient: []string{"https://" + m.name + ":2378"}, AdvertisePeer: []string{"https://" + m.name + peerPort},
 		Peers: dialer{p}, Quorum: s.Quorum, QuorumTimeout: s.QuorumTimeout, FlushAge: s.FlushAge, FlushBytes: s.FlushBytes,
 		HeartbeatInterval: s.Heartbeat, CompactionInterval: s.Compaction, CompactionWindow: s.Compaction, ProgressInterval: s.Progress,

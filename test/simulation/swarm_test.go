@@ -31,6 +31,7 @@ type swarm struct {
 
 	Heartbeat, QuorumTimeout, FlushAge, PriorTimeout, Lease, Deregistration, Compaction, Progress time.Duration
 	FlushBytes                                                                                    int
+	ValueCache                                                                                    int64 // room for all values, for a few, for none
 }
 
 // newSwarm chooses by seed alone.
@@ -50,6 +51,7 @@ func newSwarm(seed uint64, duration time.Duration) swarm {
 		QuorumTimeout: pick(100*time.Millisecond, time.Second), FlushAge: pick(time.Second, 10*time.Second, time.Minute), FlushBytes: []int{2 << 10, 4 << 20}[rng.IntN(2)],
 		Deregistration: pick(10*time.Second, 3*time.Minute), Compaction: pick(0, 0, 5*time.Second, 20*time.Second), Progress: pick(2*time.Second, 0),
 	}
+	s.ValueCache = []int64{0, 1 << 10, 1}[newRand(seed, "values").IntN(3)]
 	if rng.IntN(2) == 0 {
 		s.Spare = rng.IntN(6 - s.Nodes)
 	}
@@ -82,6 +84,6 @@ func (s swarm) String() string {
 	for _, k := range s.Kinds {
 		kinds = append(kinds, string(k))
 	}
-	return fmt.Sprintf("%d nodes (%d more may join), %d electors, quorum %d, %d clients, lease %v, flush %v, network %v, store %v rates %+v, snapshots %+v, faults: %s",
-		s.Nodes, s.Spare, s.Electors, s.Quorum, s.Clients, s.Lease, s.FlushAge, s.Network, s.Store, s.Rates, s.Snapshots, strings.Join(kinds, ", "))
+	return fmt.Sprintf("%d nodes (%d more may join), %d electors, quorum %d, %d clients, lease %v, flush %v, value cache %d, network %v, store %v rates %+v, snapshots %+v, faults: %s",
+		s.Nodes, s.Spare, s.Electors, s.Quorum, s.Clients, s.Lease, s.FlushAge, s.ValueCache, s.Network, s.Store, s.Rates, s.Snapshots, strings.Join(kinds, ", "))
 }
