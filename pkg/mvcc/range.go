@@ -43,7 +43,7 @@ func (s *Store) rangeOn(ctx context.Context, sn *Snapshot, req *etcdserverpb.Ran
 	case at > sn.rev:
 		return nil, ErrFutureRev
 	case at <= 0 || at == sn.rev: // etcd takes negative ones for "now", too
-		resp, err := rangeTree(ctx, s.fill, sn.tree, req, sn.rev)
+		resp, err := rangeTree(ctx, s, sn.tree, req, sn.rev)
 		if err == nil && resp.More && sn.rev >= s.CompactRevision() { // below, its later pages are refused: a load has overtaken it
 			s.pins.add(sn)
 		}
@@ -52,26 +52,28 @@ func (s *Store) rangeOn(ctx context.Context, sn *Snapshot, req *etcdserverpb.Ran
 		return nil, ErrCompacted
 	}
 	if pinned := s.pins.at(at); pinned != nil {
-		return rangeTree(ctx, s.fill, pinned.tree, req, sn.rev)
+		return rangeTree(ctx, s, pinned.tree, req, sn.rev)
 	}
-	return s.rangeOld(ctx, s.fill, sn, req, sn.rev)
+	return s.rangeOld(ctx, s, sn, req, sn.rev)
 }
 
-// filler is Store.fill, or does what it does.
-type filler func(ctx context.Context, f *found, kvs []*mvccpb.KeyValue) error
+// filler reads the values that some of kvs, all of which are of f, lack.
+type filler interface {
+	fill(ctx context.Context, f found, kvs []*mvccpb.KeyValue) error
+}
 
 // rangeTree answers req, its revision aside, from a tree.
-func rangeTree(ctx context.Context, fill filler, t *tree, req *etcdserverpb.RangeRequest, header record.Revision) (*etcdserverpb.RangeResponse, error) {
+func rangeTree(ctx context.Context, from filler, t *tree, req *etcdserverpb.RangeRequest, header record.Revision) (*etcdserverpb.RangeResponse, error) {
 	if single(req.RangeEnd) {
 		f := found{bare: needsNoValues(req), keep: true}
 		if it := find(t, req.Key); it != nil {
 			f.add(it)
 		}
-		return answer(ctx, fill, req, f, int64(len(f.kvs)), header)
+		return answer(ctx, from, req, f, int64(len(f.kvs)), header)
 	}
 	keys := newKeyRange(req.Key, req.RangeEnd)
 	if req.CountOnly {
-		return answer(ctx, fill, req, found{}, count(t, keys), header)
+		return answer(ctx, from, req, found{}, count(t, keys), header)
 	}
 	limit := fetchLimit(req)
 	f := collect(t, keys, limit, needsNoValues(req))
@@ -79,25 +81,25 @@ func rangeTree(ctx context.Context, fill filler, t *tree, req *etcdserverpb.Rang
 	if limit != 0 && len(f.kvs) == limit {
 		total = count(t, keys)
 	}
-	return answer(ctx, fill, req, f, total, header)
+	return answer(ctx, from, req, f, total, header)
 }
 
 func needsNoValues(req *etcdserverpb.RangeRequest) bool {
 	return req.CountOnly || req.KeysOnly && req.SortTarget != etcdserverpb.RangeRequest_VALUE
 }
 
-func answer(ctx context.Context, fill filler, req *etcdserverpb.RangeRequest, f found, total int64, header record.Revision) (*etcdserverpb.RangeResponse, error) {
+func answer(ctx context.Context, from filler, req *etcdserverpb.RangeRequest, f found, total int64, header record.Revision) (*etcdserverpb.RangeResponse, error) {
 	if req.CountOnly {
 		f = found{}
 	}
 	if req.SortTarget == etcdserverpb.RangeRequest_VALUE {
-		if err := fill(ctx, &f, f.kvs); err != nil {
+		if err := from.fill(ctx, f, f.kvs); err != nil {
 			return nil, err
 		}
 		f.absent = nil
 	}
 	resp := shape(req, f.kvs, total, header)
-	return resp, fill(ctx, &f, resp.Kvs)
+	return resp, from.fill(ctx, f, resp.Kvs)
 }
 
 func checkSort(req *etcdserverpb.RangeRequest) error {

@@ -14,7 +14,7 @@ import (
 // rangeOld answers req at req.Revision from base, a later state all of which is stored, with
 // what has changed since taken back. One read transaction sees the compaction revision, the
 // changes and what was before them, so compaction can't take away what it reads.
-func (s *Store) rangeOld(ctx context.Context, fill filler, base *Snapshot, req *etcdserverpb.RangeRequest, header record.Revision) (*etcdserverpb.RangeResponse, error) {
+func (s *Store) rangeOld(ctx context.Context, from filler, base *Snapshot, req *etcdserverpb.RangeRequest, header record.Revision) (*etcdserverpb.RangeResponse, error) {
 	start := time.Now()
 	var (
 		o     = oldState{base: base, at: record.Revision(req.Revision)}
@@ -33,7 +33,7 @@ func (s *Store) rangeOld(ctx context.Context, fill filler, base *Snapshot, req *
 	if err != nil {
 		return nil, err
 	}
-	resp, err := answer(ctx, fill, req, f, total, header)
+	resp, err := answer(ctx, from, req, f, total, header)
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,7 @@ func (w *Working) covered(c *etcdserverpb.Compare) ([]*mvccpb.KeyValue, error) {
 	} else if it := w.find(c.Key); it != nil {
 		f.add(it)
 	}
-	return f.kvs, w.fill(w.store.ctx, &f, f.kvs)
+	return f.kvs, w.fill(w.store.ctx, f, f.kvs)
 }
 
 // prepare finds out what can be refused before anything is changed: it checks puts
@@ -120,12 +120,12 @@ func (w *Working) rangeAtRevision(ctx context.Context, at record.Revision, req *
 	case at < w.store.CompactRevision():
 		return nil, ErrCompacted
 	case at < 0 || at == w.rev:
-		return rangeTree(ctx, w.fillOld, w.tree, req, w.rev)
+		return rangeTree(ctx, past{w}, w.tree, req, w.rev)
 	case at >= w.undo.floor:
-		return rangeTree(ctx, w.fillOld, w.undo.at(w.tree.Copy(), at), req, w.rev)
+		return rangeTree(ctx, past{w}, w.undo.at(w.tree.Copy(), at), req, w.rev)
 	}
 	stored := &Snapshot{tree: w.undo.at(w.tree.Copy(), w.undo.floor), rev: w.undo.floor}
-	return w.store.rangeOld(ctx, w.fillOld, stored, req, w.rev)
+	return w.store.rangeOld(ctx, past{w}, stored, req, w.rev)
 }
 
 func (w *Working) apply(op *etcdserverpb.RequestOp, old *etcdserverpb.RangeResponse, stamp Stamp) (*etcdserverpb.ResponseOp, *Change, error) {
@@ -134,7 +134,7 @@ func (w *Working) apply(op *etcdserverpb.RequestOp, old *etcdserverpb.RangeRespo
 		resp := old
 		if resp == nil {
 			var err error
-			if resp, err = rangeTree(w.store.ctx, w.fill, w.tree, r.RequestRange, w.rev); err != nil {
+			if resp, err = rangeTree(w.store.ctx, w, w.tree, r.RequestRange, w.rev); err != nil {
 				return nil, nil, err
 			}
 		}

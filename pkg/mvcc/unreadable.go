@@ -30,7 +30,7 @@ func (s *Store) checkReadable(ctx context.Context) error {
 		for _, pos := range *failed {
 			f.add(&item{pos: pos})
 		}
-		if err := s.fill(ctx, &f, f.kvs); err != nil && !errors.As(err, new(*missingError)) {
+		if err := s.fill(ctx, f, f.kvs); err != nil && !errors.As(err, new(*missingError)) {
 			return err
 		}
 		if s.unreadable.CompareAndSwap(failed, nil) {
@@ -42,6 +42,9 @@ func (s *Store) checkReadable(ctx context.Context) error {
 // explain makes the error of a read at a revision, if a value was missing, ErrCompacted if it
 // has been compacted since. Else nothing explains it, and it stands.
 func (s *Store) explain(ctx context.Context, at record.Revision, err error) error {
+	if err == nil {
+		return nil
+	}
 	missing := new(missingError)
 	if !errors.As(err, &missing) {
 		return err
@@ -56,6 +59,9 @@ func (s *Store) explain(ctx context.Context, at record.Revision, err error) erro
 
 // blame is for the present state: of that no record can be missing.
 func (w *Working) blame(err error) error {
+	if err == nil {
+		return nil
+	}
 	if missing := new(missingError); errors.As(err, &missing) {
 		w.store.blame(err, []rowPos{missing.pos})
 	}

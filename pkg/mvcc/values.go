@@ -36,7 +36,7 @@ func (f *found) add(it *item) {
 }
 
 // lacking are the absent ones among kvs.
-func (f *found) lacking(kvs []*mvccpb.KeyValue) []*cached {
+func (f found) lacking(kvs []*mvccpb.KeyValue) []*cached {
 	if len(f.absent) == 0 {
 		return nil
 	}
@@ -51,12 +51,15 @@ func (f *found) lacking(kvs []*mvccpb.KeyValue) []*cached {
 
 // fill reads the values that some of f's keys lack. What a list reads isn't kept in memory: it
 // is rarely read again soon, and would drive out what is.
-func (s *Store) fill(ctx context.Context, f *found, kvs []*mvccpb.KeyValue) error {
+func (s *Store) fill(ctx context.Context, f found, kvs []*mvccpb.KeyValue) error {
 	return s.fillFrom(ctx, s.values, f, kvs)
 }
 
-func (s *Store) fillFrom(ctx context.Context, from *valueReaders, f *found, kvs []*mvccpb.KeyValue) error {
+func (s *Store) fillFrom(ctx context.Context, from *valueReaders, f found, kvs []*mvccpb.KeyValue) error {
 	lacking := f.lacking(kvs)
+	if len(lacking) == 0 {
+		return nil
+	}
 	if err := s.readValues(ctx, from, lacking); err != nil {
 		return err
 	}
@@ -76,7 +79,7 @@ func (s *Store) get(ctx context.Context, from *valueReaders, it *item) (*mvccpb.
 	}
 	f := found{keep: true}
 	f.add(it)
-	return f.kvs[0], s.fillFrom(ctx, from, &f, f.kvs)
+	return f.kvs[0], s.fillFrom(ctx, from, f, f.kvs)
 }
 
 // keep offers values to the cache.
@@ -153,5 +156,5 @@ func (s *Store) Warm(ctx context.Context, keys iter.Seq[[]byte]) {
 	for _, it := range slices.Compact(items) {
 		f.add(it)
 	}
-	_ = s.fill(ctx, &f, f.kvs)
+	_ = s.fill(ctx, f, f.kvs)
 }

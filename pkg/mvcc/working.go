@@ -69,13 +69,15 @@ func (w *Working) value(it *item) (*mvccpb.KeyValue, error) {
 	return kv, w.blame(err)
 }
 
-// fill is Store.fill for the present state, fillOld for an older one.
-func (w *Working) fill(ctx context.Context, f *found, kvs []*mvccpb.KeyValue) error {
-	return w.blame(w.fillOld(ctx, f, kvs))
+// fill is for the present state, past's for older ones.
+func (w *Working) fill(ctx context.Context, f found, kvs []*mvccpb.KeyValue) error {
+	return w.blame(past{w}.fill(ctx, f, kvs))
 }
 
-func (w *Working) fillOld(ctx context.Context, f *found, kvs []*mvccpb.KeyValue) error {
-	return w.store.fillFrom(ctx, w.store.sequenced, f, kvs)
+type past struct{ *Working }
+
+func (p past) fill(ctx context.Context, f found, kvs []*mvccpb.KeyValue) error {
+	return p.store.fillFrom(ctx, p.store.sequenced, f, kvs)
 }
 
 // NewWorking makes the state at the end of the stored history: the published
@@ -149,16 +151,17 @@ func (w *Working) advance(to record.Revision) {
 // write makes r the present state of its key, in place of prev, with the value was.
 func (w *Working) write(r *record.Record, pos rowPos, prev *item, was *mvccpb.KeyValue) *mvccpb.Event {
 	w.advance(r.Revision)
-	t, ev := turn{rev: r.Revision, old: prev}, event(r, was)
+	t, kv := turn{rev: r.Revision, old: prev}, (*mvccpb.KeyValue)(nil)
 	if r.Deleted {
+		kv = tombstoneKeyValue(r)
 		w.tree.DeleteHint(w.at(r.Key), &w.hint)
 	} else {
-		t.new, ev.Kv = newItem(pos, ev.Kv)
+		t.new, kv = newItem(pos, keyValue(r))
 		w.tree.SetHint(t.new, &w.hint)
 	}
 	w.undo.add(r.Revision, r.Key, prev)
 	w.written.add(t)
-	return ev
+	return &mvccpb.Event{Type: eventType(r), Kv: kv, PrevKv: was}
 }
 
 // takeBack undoes the last write, of which nobody has been told.
