@@ -213,7 +213,9 @@ func TestDamagedFileIsSetAside(t *testing.T) {
 // go on with what it can't read.
 func TestUnreadableValue(t *testing.T) {
 	dir := t.TempDir()
-	c, err := devcluster.Start(t.Context(), devcluster.Options{Dir: dir, Logger: logger(), ValueCache: 1})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c, err := devcluster.Start(ctx, devcluster.Options{Dir: dir, Logger: logger(), ValueCache: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +239,7 @@ func TestUnreadableValue(t *testing.T) {
 	}
 	select {
 	case <-c.Done():
-	case <-t.Context().Done():
+	case <-ctx.Done():
 		t.Fatal("it serves on")
 	}
 	if err := c.Close(); !errors.Is(err, mvcc.ErrCorrupt) {

@@ -22,7 +22,7 @@ type cached struct {
 	item *item
 	used atomic.Bool // since the cache's hand passed by
 
-	where        whereabouts // guarded, as prev and next are, by the cache's mutex
+	where        whereabouts // guarded, as newer and older are, by the cache's mutex
 	newer, older *cached
 }
 
@@ -46,11 +46,10 @@ func (it *item) inMemory() *mvccpb.KeyValue {
 	return &c.kv
 }
 
-// with is the key with a value, or with none.
-func (it *item) with(value []byte) mvccpb.KeyValue {
+// bare is the key without its value.
+func (it *item) bare() mvccpb.KeyValue {
 	return mvccpb.KeyValue{
-		Key: it.key, Value: value, CreateRevision: it.createRevision, ModRevision: it.modRevision(),
-		Version: it.version, Lease: it.lease,
+		Key: it.key, CreateRevision: it.createRevision, ModRevision: it.modRevision(), Version: it.version, Lease: it.lease,
 	}
 }
 

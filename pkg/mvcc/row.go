@@ -83,21 +83,9 @@ func keyValue(r *record.Record) *mvccpb.KeyValue {
 
 // event is what watchers see of a record; prev is the key's state before it, if any.
 func event(r *record.Record, prev *mvccpb.KeyValue) *mvccpb.Event {
-	kv := keyValue(r)
 	if r.Deleted {
-		kv = tombstoneKeyValue(r)
+		kv := &mvccpb.KeyValue{Key: r.Key, ModRevision: int64(r.Revision)}
+		return &mvccpb.Event{Type: mvccpb.DELETE, Kv: kv, PrevKv: prev}
 	}
-	return &mvccpb.Event{Type: eventType(r), Kv: kv, PrevKv: prev}
-}
-
-// tombstoneKeyValue is what a delete tells of its key.
-func tombstoneKeyValue(r *record.Record) *mvccpb.KeyValue {
-	return &mvccpb.KeyValue{Key: r.Key, ModRevision: int64(r.Revision)}
-}
-
-func eventType(r *record.Record) mvccpb.Event_EventType {
-	if r.Deleted {
-		return mvccpb.DELETE
-	}
-	return mvccpb.PUT
+	return &mvccpb.Event{Type: mvccpb.PUT, Kv: keyValue(r), PrevKv: prev}
 }

@@ -16,6 +16,15 @@ type undoEntry struct {
 	prev *item // nil: the key did not exist
 }
 
+// undo turns t, in which the entry's change is the last one, into the state before it.
+func (e undoEntry) undo(t *tree) {
+	if e.prev != nil {
+		t.Set(e.prev)
+	} else {
+		t.Delete(&item{key: e.key})
+	}
+}
+
 func (u *undoLog) add(rev record.Revision, key []byte, prev *item) {
 	u.entries = append(u.entries, undoEntry{rev: rev, key: key, prev: prev})
 }
@@ -48,11 +57,7 @@ func (u *undoLog) forget(rev record.Revision) {
 // at turns t, a copy of the newest state, into the one at rev >= floor.
 func (u *undoLog) at(t *tree, rev record.Revision) *tree {
 	for i := len(u.entries) - 1; i >= 0 && u.entries[i].rev > rev; i-- {
-		if e := u.entries[i]; e.prev != nil {
-			t.Set(e.prev)
-		} else {
-			t.Delete(&item{key: e.key})
-		}
+		u.entries[i].undo(t)
 	}
 	return t
 }

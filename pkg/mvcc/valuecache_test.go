@@ -67,7 +67,8 @@ func TestValueCacheIsSieve(t *testing.T) {
 				}
 			case 3: // read from the disk
 				if it != nil && it.inMemory() == nil {
-					c := &cached{kv: it.with([]byte("v")), item: it}
+					c := &cached{kv: it.bare(), item: it}
+					c.kv.Value = []byte("v")
 					it.value.Store(c)
 					cache.add(c)
 					want.add(it)

@@ -133,7 +133,6 @@ func (v *valueReaders) use(ctx context.Context, fn func(*valueReader) error) (er
 	defer func() { v.free <- r }()
 	if r == nil {
 		if r, err = newValueReader(ctx, v.db); err != nil {
-			r = nil
 			return sqlError("prepare to read values", err)
 		}
 	}

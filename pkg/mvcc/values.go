@@ -24,7 +24,7 @@ func (f *found) add(it *item) {
 		f.kvs = append(f.kvs, kv)
 		return
 	}
-	c := &cached{kv: it.with(nil), item: it}
+	c := &cached{kv: it.bare(), item: it}
 	f.kvs = append(f.kvs, &c.kv)
 	if f.bare {
 		return

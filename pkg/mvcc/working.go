@@ -135,7 +135,8 @@ func (w *Working) Apply(r *record.Record) (*mvccpb.Event, error) {
 		return nil, err
 	}
 	own := *r
-	if own.Value = bytes.Clone(r.Value); prev != nil {
+	own.Value = bytes.Clone(r.Value)
+	if prev != nil {
 		own.Key = prev.key
 	} else {
 		own.Key = bytes.Clone(r.Key)
@@ -151,27 +152,24 @@ func (w *Working) advance(to record.Revision) {
 // write makes r the present state of its key, in place of prev, with the value was.
 func (w *Working) write(r *record.Record, pos rowPos, prev *item, was *mvccpb.KeyValue) *mvccpb.Event {
 	w.advance(r.Revision)
-	t, kv := turn{rev: r.Revision, old: prev}, (*mvccpb.KeyValue)(nil)
+	t, ev := turn{rev: r.Revision, old: prev}, (*mvccpb.Event)(nil)
 	if r.Deleted {
-		kv = tombstoneKeyValue(r)
+		ev = event(r, was)
 		w.tree.DeleteHint(w.at(r.Key), &w.hint)
 	} else {
-		t.new, kv = newItem(pos, keyValue(r))
+		ev = &mvccpb.Event{Type: mvccpb.PUT, PrevKv: was}
+		t.new, ev.Kv = newItem(pos, keyValue(r)) // the event shares what the tree has
 		w.tree.SetHint(t.new, &w.hint)
 	}
 	w.undo.add(r.Revision, r.Key, prev)
 	w.written.add(t)
-	return &mvccpb.Event{Type: eventType(r), Kv: kv, PrevKv: was}
+	return ev
 }
 
 // takeBack undoes the last write, of which nobody has been told.
 func (w *Working) takeBack() {
 	last := w.undo.pop()
-	if last.prev != nil {
-		w.tree.Set(last.prev)
-	} else {
-		w.tree.Delete(w.at(last.key))
-	}
+	last.undo(w.tree)
 	w.written.drop(last.rev)
 	w.rev = last.rev - 1
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
@@ -267,4 +268,52 @@ func TestPending(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestPublishedInParts: where the previous values are large, what is committed at once is published in parts, of
+// whole revisions; a watch gets every event once, in order, with its previous value.
+func TestPublishedInParts(t *testing.T) {
+	r := newNode(t, "r")
+	r.applier.part = 1
+	ctx := t.Context()
+	put := func(rev record.Revision, sub int32, key, value string, prev record.Revision) record.Record {
+		return record.Record{Revision: rev, Sub: sub, Epoch: 1, Key: []byte(key), Value: []byte(value), Version: int64(rev), CreateRevision: 2, PrevRevision: prev, CreatedAt: testNow, LeaderID: "x"}
+	}
+	del := put(6, 0, "b", "", 4)
+	del.Deleted = true
+	recs := append(run(1, 1, 1), put(2, 0, "a", "a2", 0), put(3, 0, "b", "b3", 0),
+		put(4, 0, "a", "a4", 2), put(4, 1, "b", "b4", 3), put(5, 0, "a", "a5", 4), del)
+	if err := r.st.AppendFollowed(ctx, 1, recs[:3]); err != nil {
+		t.Fatal(err)
+	}
+	r.applier.Agreed(3)
+	if err := r.applier.Committed(ctx, 3, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.st.AppendFollowed(ctx, 1, recs[3:]); err != nil {
+		t.Fatal(err)
+	}
+	s := r.hub.NewStream()
+	defer s.Close()
+	if err := s.Create(ctx, &etcdserverpb.WatchCreateRequest{Key: []byte{0}, RangeEnd: []byte{0}, StartRevision: 4, PrevKv: true}); err != nil {
+		t.Fatal(err)
+	}
+	r.applier.Stored(ctx, recs[3:])
+	if err := r.applier.Committed(ctx, 6, 0); err != nil || r.st.Snapshot().Revision() != 6 || r.hub.Revision() != 6 {
+		t.Fatal(err, r.st.Snapshot().Revision(), r.hub.Revision())
+	}
+	var got []string
+	for len(got) < 4 {
+		resp, err := s.Recv(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ev := range resp.Events {
+			got = append(got, fmt.Sprintf("%d %s=%s, was %s", ev.Kv.ModRevision, ev.Kv.Key, ev.Kv.Value, ev.PrevKv.Value))
+		}
+	}
+	want := []string{"4 a=a4, was a2", "4 b=b4, was b3", "5 a=a5, was a4", "6 b=, was b4"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
 }
