@@ -37,6 +37,11 @@ func TestRacing(t *testing.T) {
 	total := map[string]int{}
 	for seed := first; seed <= last; seed++ {
 		synctest.Test(t, func(t *testing.T) {
+			defer func() {
+				if t.Failed() { // that ends the test around it too
+					t.Logf("again with: go test -run TestRacing$ -race.seed=%d", seed)
+				}
+			}()
 			r := newRace(t, seed)
 			r.run()
 			r.judge()
@@ -44,9 +49,6 @@ func TestRacing(t *testing.T) {
 				total[k] += v
 			}
 		})
-		if t.Failed() {
-			t.Fatalf("again with: go test -run TestRacing$ -race.seed=%d", seed)
-		}
 	}
 	t.Log(total)
 	for _, k := range []string{"won", "lost", "freed", "unknown", "written", "deleted", "tombstones", "deleted snapshots", "lock lost or busy", "failed"} {

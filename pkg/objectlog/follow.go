@@ -2,12 +2,10 @@ package objectlog
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
 
-	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
@@ -46,13 +44,7 @@ func (r *reading) follow(ctx context.Context) error {
 func (r *reading) consume(ctx context.Context, p *prefetch) error {
 	for d := range p.queue {
 		<-d.done
-		if errors.Is(d.err, objectstore.ErrNotFound) {
-			return gap(d.first, "the listing that showed it before") // deleted since
-		}
-		if d.err != nil {
-			return d.err
-		}
-		if err := r.take(ctx, d.first, d.body); err != nil {
+		if err := r.take(ctx, d); err != nil {
 			return err
 		}
 		p.bytes.Release(d.weight)

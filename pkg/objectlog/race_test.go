@@ -35,6 +35,11 @@ func TestRacingReigns(t *testing.T) {
 	total := map[string]int{}
 	for seed := first; seed <= last; seed++ {
 		synctest.Test(t, func(t *testing.T) {
+			defer func() {
+				if t.Failed() { // that ends the test around it too
+					t.Logf("again with: go test -run TestRacingReigns -race.seed=%d", seed)
+				}
+			}()
 			r := newRace(t, seed)
 			r.run()
 			r.judge()
@@ -42,9 +47,6 @@ func TestRacingReigns(t *testing.T) {
 				total[k] += v
 			}
 		})
-		if t.Failed() {
-			t.Fatalf("again with: go test -run TestRacingReigns -race.seed=%d", seed)
-		}
 	}
 	t.Log(total)
 	for _, k := range []string{"won", "lost", "freed", "unknown", "snapshots"} {

@@ -2,6 +2,7 @@ package objectlog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/netsy-io/netsy/pkg/datafile"
@@ -24,7 +25,8 @@ import (
 // one listing for each 32 MiB of records. So fn may keep what it got, whatever
 // becomes of the rest.
 //
-// Errors that mean damage or interference are *ChainError or datafile.ErrCorrupt.
+// Errors that mean damage or interference are *ChainError or datafile.ErrCorrupt. What
+// slots hold that may have been freed meanwhile is neither: then it is ErrSuperseded.
 func (l *Log) Read(ctx context.Context, after record.Revision, fn func(Chunk) error) (End, error) {
 	snapshots, err := l.snapshots(ctx)
 	if err != nil {
@@ -130,12 +132,12 @@ func (r *reading) start(ctx context.Context, snapshot record.Revision) (err erro
 
 // join enters the chain at a chunk that begins at or below after.
 func (r *reading) join(ctx context.Context, first record.Revision) error {
-	ch, err := r.log.getChunk(ctx, first)
-	if err != nil {
-		return err
-	}
 	// This slot may have been freed when the ones above after can't have been.
 	r.floor = min(r.floor, first-1)
+	ch, err := r.log.getChunk(ctx, first)
+	if err != nil {
+		return r.doubt(ctx, missing(first, err))
+	}
 	r.chain.reach(ch.Info)
 	if ch.Info.Last.Revision > r.after {
 		return r.hold(ctx, ch)
@@ -147,7 +149,7 @@ func (r *reading) join(ctx context.Context, first record.Revision) error {
 func (r *reading) joinSnapshot(ctx context.Context, last record.Revision) error {
 	h, err := r.log.header(ctx, SnapshotKey(last), readAttempts)
 	if err != nil {
-		return err
+		return r.doubt(ctx, err)
 	}
 	if h.Kind != datafile.Snapshot {
 		return &ChainError{Kind: ErrMisplaced, Key: SnapshotKey(last), Err: fmt.Errorf("it is a %v", h.Kind)}
@@ -158,21 +160,56 @@ func (r *reading) joinSnapshot(ctx context.Context, last record.Revision) error 
 	return nil
 }
 
-// take decodes the next chunk.
-func (r *reading) take(ctx context.Context, first record.Revision, body []byte) error {
-	if err := r.chain.place(first, ChunkKey(first)); err != nil {
-		return err
-	}
-	ch, err := decodeChunk(first, body)
+// take adds what was downloaded to the chain.
+func (r *reading) take(ctx context.Context, d *download) error {
+	ch, err := r.link(d)
 	if err != nil {
-		return err
-	}
-	if err := r.chain.add(&ch); err != nil {
-		return err
+		return r.doubt(ctx, err)
 	}
 	r.log.metrics.read.Inc()
-	r.log.metrics.readBytes.Add(float64(len(body)))
+	r.log.metrics.readBytes.Add(float64(len(d.body)))
 	return r.hold(ctx, ch)
+}
+
+// link decodes the next chunk and checks that it is one.
+func (r *reading) link(d *download) (Chunk, error) {
+	if d.err != nil {
+		return Chunk{}, missing(d.first, d.err)
+	}
+	if err := r.chain.place(d.first, ChunkKey(d.first)); err != nil {
+		return Chunk{}, err
+	}
+	ch, err := decodeChunk(d.first, d.body)
+	if err != nil {
+		return Chunk{}, err
+	}
+	return ch, r.chain.add(&ch)
+}
+
+// missing: a slot that a listing showed was freed since.
+func missing(first record.Revision, err error) error {
+	if errors.Is(err, objectstore.ErrNotFound) {
+		return gap(first, "the listing that showed it before")
+	}
+	return err
+}
+
+// doubt says what it means that the log can't be followed. A slot that may have been freed
+// may be empty, or hold what a deposed writer left, which fits nothing: that is no damage,
+// and no news. Only a listing made after it was read can tell.
+func (r *reading) doubt(ctx context.Context, err error) error {
+	var chain *ChainError
+	if !errors.As(err, &chain) && !errors.Is(err, objectstore.ErrNotFound) && !errors.Is(err, datafile.ErrCorrupt) {
+		return err // nothing was read
+	}
+	snapshots, listing := r.log.snapshots(ctx)
+	if listing != nil {
+		return listing
+	}
+	if superseded := judgeStart(r.floor, snapshots); superseded != nil {
+		return superseded
+	}
+	return err
 }
 
 func (l *Log) getChunk(ctx context.Context, first record.Revision) (Chunk, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -354,6 +355,100 @@ func TestTheSlotThatIsJoinedCounts(t *testing.T) {
 	})
 	if !errors.Is(err, ErrSuperseded) {
 		t.Fatal(err)
+	}
+}
+
+// TestWhatMayHaveBeenFreedIsNoDamage: whatever a reader finds in slots that may have been
+// freed since it began, deposed writers may have left there. Where none can have been freed
+// it is what it seems.
+func TestWhatMayHaveBeenFreedIsNoDamage(t *testing.T) {
+	const ahead = 4 // the slot that is read while it happens
+	for name, c := range map[string]struct {
+		after record.Revision
+		spoil func(t *testing.T, s objectstore.Store)
+		err   error
+	}{
+		"the chunk before it reaches into it": {1, func(t *testing.T, s objectstore.Store) { plant(t, s, 5, run(5, 3, 2)) }, ErrOverlap},
+		"older than the one before it":        {1, func(t *testing.T, s objectstore.Store) { plant(t, s, 1, run(1, ahead, 1)) }, ErrEpochBack},
+		"shorter than it was":                 {2, func(t *testing.T, s objectstore.Store) { plant(t, s, 2, run(2, 3, 1)); remove(t, s, ChunkKey(ahead)) }, ErrGap},
+		"a tombstone":                         {1, func(t *testing.T, s objectstore.Store) { plantTombstone(t, s, ahead, 2) }, ErrGap},
+		"misplaced": {1, func(t *testing.T, s objectstore.Store) {
+			b, err := datafile.EncodeChunk(datafile.Header{LeaderID: "node-x", Epoch: 2, ChunkID: "planted"}, run(2, 8, 1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			plantBytes(t, s, ChunkKey(ahead), b)
+		}, ErrMisplaced},
+		"garbage":                {1, func(t *testing.T, s objectstore.Store) { plantBytes(t, s, ChunkKey(ahead), []byte("x")) }, datafile.ErrCorrupt},
+		"gone, where it joined":  {ahead, func(t *testing.T, s objectstore.Store) { remove(t, s, ChunkKey(ahead)) }, ErrGap},
+		"freed, where it joined": {ahead, func(t *testing.T, s objectstore.Store) { plantTombstone(t, s, ahead, 2) }, ErrGap},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, freed := range []bool{false, true} {
+				s := newSpy()
+				plant(t, s.inner, 1, run(1, 1, 1))
+				plant(t, s.inner, 1, run(1, 2, 1))
+				plant(t, s.inner, 2, run(2, 3, 1))
+				plant(t, s.inner, 2, run(2, ahead, 1))
+				plant(t, s.inner, 2, run(2, 6, 1)) // behind a gap, if nothing fills it
+				plant(t, s.inner, 2, run(2, 5, 1))
+				if c.after == ahead {
+					remove(t, s.inner, ChunkKey(5)) // so that it looks for where to join
+				}
+				var once sync.Once
+				s.onGet = func(context.Context, string) (bool, error) {
+					once.Do(func() {
+						c.spoil(t, s.inner)
+						if freed {
+							plantSnapshot(t, s.inner, record.Pos{Epoch: 2, Revision: 5})
+							plantSnapshot(t, s.inner, record.Pos{Epoch: 2, Revision: 6})
+						}
+					})
+					return false, nil
+				}
+				want := c.err
+				if freed {
+					want = ErrSuperseded
+				}
+				if chunks, _, err := readLog(t.Context(), s, c.after); !errors.Is(err, want) || len(chunks) > 0 {
+					t.Errorf("freed: %t: read %v: %v", freed, revisions(chunks), err)
+				}
+			}
+		})
+	}
+}
+
+// TestSnapshotDeletedBeforeItIsJoined: reading begins behind one that is no longer among the
+// two that are never deleted.
+func TestSnapshotDeletedBeforeItIsJoined(t *testing.T) {
+	s := newSpy()
+	plantSnapshot(t, s.inner, record.Pos{Epoch: 2, Revision: 6})
+	s.onGet = func(context.Context, string) (bool, error) {
+		plantSnapshot(t, s.inner, record.Pos{Epoch: 2, Revision: 7})
+		plantSnapshot(t, s.inner, record.Pos{Epoch: 2, Revision: 8})
+		remove(t, s.inner, SnapshotKey(6))
+		return false, nil
+	}
+	if _, _, err := readLog(t.Context(), s, 6); !errors.Is(err, ErrSuperseded) {
+		t.Error(err)
+	}
+}
+
+// TestDoubtWithoutAListing: where it can't be told whether something is damage, it isn't
+// called that.
+func TestDoubtWithoutAListing(t *testing.T) {
+	s := newSpy()
+	plant(t, s.inner, 1, run(1, 1, 2))
+	plant(t, s.inner, 1, run(1, 2, 1))
+	forbidden, lists := errors.New("forbidden"), 0
+	s.onList = func(context.Context, string) (bool, error) {
+		if lists++; lists > 2 {
+			return true, forbidden
+		}
+		return false, nil
+	}
+	if _, _, err := readLog(t.Context(), s, 0); !errors.Is(err, forbidden) || errors.Is(err, ErrOverlap) {
+		t.Error(err)
 	}
 }
 
