@@ -136,9 +136,7 @@ func (w *Working) Apply(r *record.Record) (*mvccpb.Event, error) {
 	}
 	own := *r
 	own.Value = bytes.Clone(r.Value)
-	if prev != nil {
-		own.Key = prev.key
-	} else {
+	if r.Deleted { // else the item has a copy
 		own.Key = bytes.Clone(r.Key)
 	}
 	return w.write(&own, pos, prev, was), nil
@@ -152,7 +150,7 @@ func (w *Working) advance(to record.Revision) {
 // write makes r the present state of its key, in place of prev, with the value was.
 func (w *Working) write(r *record.Record, pos rowPos, prev *item, was *mvccpb.KeyValue) *mvccpb.Event {
 	w.advance(r.Revision)
-	t, ev := turn{rev: r.Revision, old: prev}, (*mvccpb.Event)(nil)
+	t, ev, key := turn{rev: r.Revision, old: prev}, (*mvccpb.Event)(nil), r.Key
 	if r.Deleted {
 		ev = event(r, was)
 		w.tree.DeleteHint(w.at(r.Key), &w.hint)
@@ -160,8 +158,9 @@ func (w *Working) write(r *record.Record, pos rowPos, prev *item, was *mvccpb.Ke
 		ev = &mvccpb.Event{Type: mvccpb.PUT, PrevKv: was}
 		t.new, ev.Kv = newItem(pos, keyValue(r)) // the event shares what the tree has
 		w.tree.SetHint(t.new, &w.hint)
+		key = t.new.key
 	}
-	w.undo.add(r.Revision, r.Key, prev)
+	w.undo.add(r.Revision, key, prev)
 	w.written.add(t)
 	return ev
 }
@@ -262,7 +261,6 @@ func (w *Working) change(r record.Record, stamp Stamp, prev *item, was *mvccpb.K
 func putRecord(key, value []byte, lease int64, prev *item) record.Record {
 	r := record.Record{Key: key, Value: value, Lease: lease, Version: 1, Created: prev == nil}
 	if prev != nil {
-		r.Key = prev.key // else each update would keep another copy of it
 		r.Version = prev.version + 1
 		r.CreateRevision, r.PrevRevision = record.Revision(prev.createRevision), prev.pos.revision()
 	}
