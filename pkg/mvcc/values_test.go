@@ -381,6 +381,9 @@ func TestApplyKeepsNothing(t *testing.T) {
 			t.Errorf("%v", ev.Kv)
 		}
 	}
+	if before := b.w.undo.at(b.w.tree.Copy(), 1); before.Len() != 0 {
+		t.Errorf("what was written can't be undone: %d keys", before.Len())
+	}
 	message := []byte("key")
 	ev := b.apply(t, &record.Record{Revision: 4, Epoch: 1, Key: message, Deleted: true, PrevRevision: 3})
 	if clear(message); string(ev.Kv.Key) != "key" || string(ev.PrevKv.Value) != "value1" {
