@@ -21,9 +21,10 @@ BINARIES=$out/linux-$ARCH
 export SOURCE_DATE_EPOCH PACKAGE_VERSION BINARIES
 
 # Static, so that one package fits every distribution; names are looked up by Go, not by the C
-# library, which can't be linked in. -s -w: the symbols of stack traces stay. Neither the directory nor
-# the state of the checkout gets into them, so that they are the same wherever they are built.
-CGO_ENABLED=1 GOOS=linux GOARCH=$ARCH go build -trimpath -buildvcs=false -tags netgo,osusergo,sqlite_omit_load_extension \
+# library, which can't be linked in; without gRPC to Google's storage, which is reached by HTTP.
+# -s -w: the symbols of stack traces stay. Neither the directory nor the state of the checkout gets
+# into them, so that they are the same wherever they are built.
+CGO_ENABLED=1 GOOS=linux GOARCH=$ARCH go build -trimpath -buildvcs=false -tags netgo,osusergo,sqlite_omit_load_extension,disable_grpc_modules \
   -ldflags "-s -w -linkmode external -extldflags -static -X github.com/netsy-io/netsy/pkg/version.version=$version -X github.com/netsy-io/netsy/pkg/version.commit=$commit" \
   -o "$BINARIES/" ./cmd/netsy-node ./cmd/netsy-elector ./cmd/netsy-compactor ./cmd/netsyctl
 

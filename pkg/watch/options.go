@@ -14,7 +14,7 @@ type Options struct {
 	Header func(rev record.Revision) *pb.ResponseHeader
 
 	// RingEvents and RingBytes bound the recent events kept in memory, whichever
-	// is reached first (default 16384 events, 16 MiB). A watch that is further
+	// is reached first (default 16384 events, 8 MiB). A watch that is further
 	// behind reads the History, so they trade memory for reads of SQLite.
 	RingEvents, RingBytes int
 
@@ -68,7 +68,7 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	orInt(&o.RingEvents, 16384)
-	orInt(&o.RingBytes, 16<<20)
+	orInt(&o.RingBytes, 8<<20)
 	orInt(&o.QueueEvents, 1024)
 	orInt(&o.QueueBytes, 1<<20)
 	orInt(&o.ControlQueue, 128)

@@ -38,7 +38,7 @@ func nextDeb(t *testing.T, deb, dir string) string {
 		edit(t, tree+"/etc/netsy/"+f, "#NETSY_LOG_FORMAT", nextLine+"\n#NETSY_LOG_FORMAT")
 	}
 	check(t, os.Remove(tree+"/DEBIAN/md5sums"))
-	run(t, "../..", "go", "build", "-tags", "netgo,osusergo,sqlite_omit_load_extension",
+	run(t, "../..", "go", "build", "-tags", "netgo,osusergo,sqlite_omit_load_extension,disable_grpc_modules",
 		"-ldflags", "-s -w -linkmode external -extldflags -static -X github.com/netsy-io/netsy/pkg/version.version="+nextVersion,
 		"-o", tree+"/usr/bin/netsy-node", "./cmd/netsy-node")
 	name := filepath.Join(dir, "netsy_"+nextVersion+"-1_next.deb")
