@@ -110,7 +110,7 @@ func (a *Applier) publishSome(ctx context.Context, recs []record.Record) (n int,
 	)
 	for n < len(recs) && (bytes < a.part || recs[n].Revision == recs[n-1].Revision) {
 		if n%warmedRecords == 0 {
-			a.store.Warm(ctx, keysOf(recs[n:min(n+warmedRecords, len(recs))]))
+			a.store.Warm(ctx, replaced(recs[n:min(n+warmedRecords, len(recs))]))
 		}
 		ev, err := a.working.Apply(&recs[n])
 		if err != nil {
@@ -131,9 +131,13 @@ func (a *Applier) publishSome(ctx context.Context, recs []record.Record) (n int,
 	return n, nil
 }
 
-func keysOf(recs []record.Record) iter.Seq[[]byte] {
+// replaced are the keys that were there before recs.
+func replaced(recs []record.Record) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		for i := 0; i < len(recs) && yield(recs[i].Key); i++ {
+		for i := range recs {
+			if !recs[i].Created && !yield(recs[i].Key) {
+				return
+			}
 		}
 	}
 }

@@ -317,3 +317,19 @@ func TestPublishedInParts(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// TestReplaced: of what is created there is no value to bring; whoever has enough is asked no more.
+func TestReplaced(t *testing.T) {
+	recs := []record.Record{{Key: []byte("a")}, {Key: []byte("b"), Created: true}, {Key: []byte("c"), Deleted: true}, {Key: []byte("d")}}
+	for want, enough := range map[string]int{"acd": 9, "a": 1, "ac": 2} {
+		got := ""
+		for key := range replaced(recs) {
+			if got += string(key); len(got) == enough {
+				break
+			}
+		}
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
