@@ -210,7 +210,8 @@ func TestDamagedFileIsSetAside(t *testing.T) {
 }
 
 // TestUnreadableValue: a node that finds its file damaged while it serves says so and ends; it doesn't
-// go on with what it can't read.
+// go on with what it can't read. The next start sets the file aside, whether it would find the
+// damage or not.
 func TestUnreadableValue(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -221,7 +222,7 @@ func TestUnreadableValue(t *testing.T) {
 	}
 	conn := dial(t, c)
 	defer conn.Close()
-	put(t, conn, "k", "v", 0)
+	rev, before := put(t, conn, "k", "v", 0), c.Node(0).Incarnation()
 	kv := pb.NewKVClient(conn)
 	if r, err := kv.Range(t.Context(), &pb.RangeRequest{Key: []byte("k")}); err != nil || string(r.Kvs[0].Value) != "v" {
 		t.Fatal(r, err)
@@ -244,5 +245,11 @@ func TestUnreadableValue(t *testing.T) {
 	}
 	if err := c.Close(); !errors.Is(err, mvcc.ErrCorrupt) {
 		t.Error(err)
+	}
+	again, other := begin(t, dir)
+	defer end(t, again, other)
+	r, err := pb.NewKVClient(other).Range(t.Context(), &pb.RangeRequest{Key: []byte("k")})
+	if err != nil || len(r.Kvs) != 1 || r.Kvs[0].ModRevision != rev || again.Node(0).Incarnation() == before {
+		t.Error(r, err)
 	}
 }

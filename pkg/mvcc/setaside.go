@@ -8,6 +8,12 @@ import (
 	"time"
 )
 
+// What the name of a file that was set aside has behind the file's own: this, and when (UTC).
+const (
+	aside     = ".aside-"
+	asideTime = "20060102T150405"
+)
+
 // SetAside moves the SQLite file of a data directory that no process has open out
 // of the way, for the operator to look at, and returns its new path. The next Open
 // makes a new file: a new incarnation. The database goes first: what it leaves behind,
@@ -19,7 +25,7 @@ func SetAside(dir string) (path string, err error) {
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
 	from := filepath.Join(dir, dbName)
-	to, err := freeName(from + ".aside-" + time.Now().UTC().Format("20060102T150405"))
+	to, err := freeName(from + aside + time.Now().UTC().Format(asideTime))
 	if err != nil {
 		return "", err
 	}
@@ -29,13 +35,16 @@ func SetAside(dir string) (path string, err error) {
 	if err := syncDir(dir); err != nil {
 		return "", fmt.Errorf("mvcc: set aside: %w", err)
 	}
-	for _, suffix := range []string{"-wal", "-shm"} {
+	for _, suffix := range beside {
 		if err := os.Rename(from+suffix, to+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return "", fmt.Errorf("mvcc: set aside: %w", err)
 		}
 	}
 	return to, nil
 }
+
+// beside are the suffixes of what may lie beside the database and belongs to it.
+var beside = []string{"-wal", "-shm", distrusted}
 
 func freeName(name string) (string, error) {
 	for i := 0; i < 1000; i++ { // a file for each second is taken at most a few times

@@ -135,7 +135,10 @@ func (s *Store) openFile(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return fmt.Errorf("mvcc: data directory: %w", err)
 	}
-	if err := dropStaleWAL(path); err != nil {
+	if err := dropStale(path); err != nil {
+		return err
+	}
+	if err := checkTrusted(path); err != nil {
 		return err
 	}
 	if s.writeDB, err = sql.Open("sqlite3", dsn(path, true)); err != nil {
@@ -190,9 +193,9 @@ func (s *Store) openFile(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// dropStaleWAL removes what a file that is gone left beside it: it must not be
-// replayed into a new one. An empty file is one that was never written.
-func dropStaleWAL(path string) error {
+// dropStale removes what a file that is gone left beside it: it must not be
+// replayed into a new one, nor said of it. An empty file is one that was never written.
+func dropStale(path string) error {
 	st, err := os.Stat(path)
 	switch {
 	case err != nil && !errors.Is(err, os.ErrNotExist):
@@ -202,7 +205,7 @@ func dropStaleWAL(path string) error {
 	case err == nil && st.Size() > 0:
 		return fmt.Errorf("%w: %s has %d bytes", ErrCorrupt, path, st.Size())
 	}
-	for _, suffix := range []string{"-wal", "-shm"} {
+	for _, suffix := range beside {
 		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("mvcc: remove stale %s: %w", path+suffix, err)
 		}

@@ -39,13 +39,22 @@ func (n *Node) storeFailed(err error) error {
 		n.fail(fmt.Errorf("node: the data directory %s holds another history than the bucket; if the bucket is the right one, remove the directory: %w", n.o.DataDir, err))
 		return n.fatal()
 	case errors.Is(err, mvcc.ErrPoisoned), errors.Is(err, mvcc.ErrCorrupt):
-		n.fail(fmt.Errorf("node: the local store can't go on: %w", err))
+		n.fail(fmt.Errorf("node: the local store can't go on: %w", n.distrust(err)))
 		return n.fatal()
 	case errors.Is(err, mvcc.ErrDisk):
 		n.log.Error("the local disk fails; stepping back until it works", "event", logevent.StoreDegraded, "error", err)
 		n.state.degrade(trouble{disk, err.Error()})
 	}
 	return nil
+}
+
+// distrust has the next start set aside a file that is damaged, which that start might not find
+// by itself, and returns err with the reason if it can't.
+func (n *Node) distrust(err error) error {
+	if !errors.Is(err, mvcc.ErrCorrupt) {
+		return err
+	}
+	return errors.Join(err, n.mvcc.Distrust(err))
 }
 
 // reignFailed looks at why a reign ended or didn't begin. Where neither a later reign nor
