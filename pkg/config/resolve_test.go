@@ -72,7 +72,7 @@ func TestResolveNode(t *testing.T) {
 			t.Errorf("%s is %q, want %q", what, v[0], v[1])
 		}
 	}
-	if got := p.ValueCache(); got != 8<<20 {
+	if got := p.ValueCache(); got != 12<<20 {
 		t.Errorf("%d bytes for values", got)
 	}
 	if l := p.NewLogger("netsy", io.Discard); !l.IsInfo() || l.IsDebug() {

@@ -41,7 +41,7 @@ type setting struct {
 func (s *setting) label() string { return s.env + " (--" + s.flag + ")" }
 
 // DefaultValueCacheMB holds what a small cluster has, and what a large one writes and reads most.
-const DefaultValueCacheMB = 8
+const DefaultValueCacheMB = 12
 
 // settings lists them all, in the order of the reference.
 var settings = []setting{

@@ -13,8 +13,8 @@ var chunkEncoder = newChunkEncoder()
 
 // chunkWindow is how far back a chunk's encoder looks. Twice as much is kept for as long as
 // the process lives. The fastest level remembers 32768 places, and has overwritten
-// them long before a MiB is through: a larger window finds no more.
-const chunkWindow = 1 << 20
+// most of them before so much is through: chunks of 1 MiB are as small as with a larger window.
+const chunkWindow = 512 << 10
 
 // newChunkEncoder makes what the encoder otherwise makes at its first use, channels
 // among it: a synctest bubble must not own those of the whole process.

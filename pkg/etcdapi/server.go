@@ -125,6 +125,9 @@ const (
 	// it: any request, and several. Of a fixed size, they spare the pings by which gRPC
 	// measures for which size the network is good, one under way at almost any time.
 	streamWindow, connectionWindow = 2 << 20, 4 << 20
+	// readBuffer is as much as TLS hands over at a time. A connection has one for as long as it
+	// lives, and each kube-apiserver has one connection or more for each kind of object.
+	readBuffer = 16 << 10
 )
 
 // GRPCOptions are the transport limits that clients of etcd count on
@@ -133,6 +136,7 @@ func GRPCOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.NumStreamWorkers(streamWorkers),
+		grpc.SharedWriteBuffer(true), grpc.ReadBufferSize(readBuffer),
 		grpc.InitialWindowSize(streamWindow), grpc.InitialConnWindowSize(connectionWindow),
 		grpc.MaxRecvMsgSize(maxRequestBytes + grpcOverheadBytes),
 		grpc.MaxSendMsgSize(math.MaxInt32), // unpaged lists can be huge

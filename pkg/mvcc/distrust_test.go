@@ -1,6 +1,7 @@
 package mvcc
 
 import (
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -33,7 +34,7 @@ func TestDistrust(t *testing.T) {
 		t.Error(string(why), err)
 	}
 	s = openDir(t, dir)
-	if err := s.Distrust(errors.New("again")); !errors.Is(err, ErrSetAsideLately) {
+	if err := s.Distrust(errors.New("again")); !errors.Is(err, ErrSetAsideBefore) {
 		t.Error(err)
 	}
 	if err := s.Close(); err != nil {
@@ -64,27 +65,68 @@ func TestDistrustOnADiskThatFails(t *testing.T) {
 	}
 }
 
-func TestNotLately(t *testing.T) {
+func TestMayDistrust(t *testing.T) {
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	for name, lately := range map[string]bool{
-		"":                                   false,
-		"netsy.db.aside-20260501T115900":     true,
-		"netsy.db.aside-20260501T115900.12":  true,
-		"netsy.db.aside-20260501T110000":     false,
-		"netsy.db.aside-20260501T110001":     true,
-		"netsy.db.aside-20260501T120001":     false, // the clock was set back
-		"netsy.db.aside-19990501T120000":     false,
-		"netsy.db.aside-":                    false,
-		"netsy.db.aside-before-the-upgrade":  false,
-		"netsy.db.aside-20260501T115900-wal": true,
-		"other.db.aside-20260501T115900":     false,
+	for names, may := range map[string]bool{
+		"":                                   true,
+		"netsy.db.aside-20260501T115900":     false,
+		"netsy.db.aside-20260501T115900.12":  false,
+		"netsy.db.aside-20260501T110000":     true,
+		"netsy.db.aside-20260501T110001":     false,
+		"netsy.db.aside-20260501T120001":     true, // the clock was set back
+		"netsy.db.aside-19990501T120000":     true,
+		"netsy.db.aside-":                    true,
+		"netsy.db.aside-before-the-upgrade":  true,
+		"netsy.db.aside-20260501T115900-wal": true, // without its database
+		"other.db.aside-20260501T115900":     true,
+		"netsy.db.aside-19990501T120000 netsy.db.aside-19990502T120000":                                      true,
+		"netsy.db.aside-19990501T120000 netsy.db.aside-19990502T120000 netsy.db.aside-29990502T120000":       false,
+		"netsy.db.aside-19990501T120000 netsy.db.aside-19990502T120000 netsy.db.aside-19990502T120000-shm":   true,
+		"netsy.db.aside-19990501T120000 netsy.db.aside-19990501T120000-distrusted netsy.db-distrusted x y z": true,
 	} {
-		dir := t.TempDir()
-		if name != "" {
+		dir := filepath.Join(t.TempDir(), "no [pattern*")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range strings.Fields(names) {
 			write(t, filepath.Join(dir, name), nil)
 		}
-		if err := notLately(dir, now); errors.Is(err, ErrSetAsideLately) != lately || err != nil && !lately {
-			t.Errorf("%s: %v", name, err)
+		if err := mayDistrust(dir, now); errors.Is(err, ErrSetAsideBefore) == may || err != nil && may {
+			t.Errorf("%s: %v", names, err)
 		}
+	}
+}
+
+// TestDamageIsToldFromADiskThatFails: what can't be read isn't damaged.
+func TestDamageIsToldFromADiskThatFails(t *testing.T) {
+	b := begin(t)
+	b.put(t, "k", strings.Repeat("v", 100_000))
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(b.dir, dbName)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 4096; i < len(content); i += 4096 {
+		copy(content[i:], "scribble scribble")
+	}
+	write(t, path, content)
+	db, err := sql.Open("sqlite3", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := checkFile(t.Context(), conn, path); !errors.Is(err, ErrCorrupt) {
+		t.Error(err)
+	}
+	if err := checkFile(t.Context(), conn, t.TempDir()); !errors.Is(err, ErrDisk) || errors.Is(err, ErrCorrupt) { // a directory can't be read
+		t.Error(err)
 	}
 }

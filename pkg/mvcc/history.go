@@ -156,7 +156,7 @@ func (s *Store) read(ctx context.Context, op string, fn func(*sql.Tx) error) err
 }
 
 // readConn is read for what goes by database/sql.
-func (s *Store) readConn(ctx context.Context, op string, fn func(*sql.Conn) error) (err error) {
+func (s *Store) readConn(ctx context.Context, op string, fn func(*sql.Conn) error) error {
 	conn, err := s.readDB.Conn(ctx)
 	if err != nil {
 		return sqlError(op, err)
@@ -165,13 +165,20 @@ func (s *Store) readConn(ctx context.Context, op string, fn func(*sql.Conn) erro
 	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
 		return sqlError(op, err)
 	}
-	defer func() { // nothing to commit; but a connection that holds on to its moment must not be used again
-		if _, endErr := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); endErr != nil {
-			_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // so the pool drops it
-			err = errors.Join(err, sqlError(op, endErr))
-		}
-	}()
+	defer endRead(conn)
 	return fn(conn)
+}
+
+// endRead ends a read transaction, if SQLite hasn't done so by itself, as it does where it can't
+// read. There is nothing to commit, so nothing to report; but a connection that holds on to
+// its moment must not be used again.
+func endRead(conn *sql.Conn) {
+	if autoCommit(conn) {
+		return
+	}
+	if _, err := conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // so the pool drops it
+	}
 }
 
 // checkCompacted refuses revisions below the compaction revision, as of the moment

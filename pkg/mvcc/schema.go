@@ -3,8 +3,11 @@ package mvcc
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io"
 	"net/url"
+	"os"
 )
 
 const (
@@ -72,7 +75,7 @@ func dsn(path string, writer bool) string {
 }
 
 // migrate checks that the file is ours and whole, and brings it to the present schema.
-func migrate(ctx context.Context, c *sql.Conn) error {
+func migrate(ctx context.Context, c *sql.Conn, path string) error {
 	var version, appID, tables int
 	for query, to := range map[string]*int{
 		"PRAGMA user_version": &version, "PRAGMA application_id": &appID, "SELECT count(*) FROM sqlite_schema": &tables,
@@ -89,7 +92,7 @@ func migrate(ctx context.Context, c *sql.Conn) error {
 	case version < 1 || tables == 0 || appID != applicationID:
 		return fmt.Errorf("%w: schema %d with %d tables and application id %#x is not Netsy's", ErrCorrupt, version, tables, appID)
 	default:
-		if err := quickCheck(ctx, c); err != nil {
+		if err := checkFile(ctx, c, path); err != nil {
 			return err
 		}
 	}
@@ -99,6 +102,31 @@ func migrate(ctx context.Context, c *sql.Conn) error {
 		}
 	}
 	return nil
+}
+
+// checkFile tells damage from a disk that can't be read, which SQLite's check doesn't: to that,
+// both are findings. What it finds it must find twice, in a file that can be read.
+func checkFile(ctx context.Context, c *sql.Conn, path string) error {
+	err := quickCheck(ctx, c)
+	if !errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	for _, name := range []string{path, path + "-wal"} {
+		if readErr := readWhole(name); readErr != nil && !errors.Is(readErr, os.ErrNotExist) {
+			return fmt.Errorf("%w: check the file: %w", ErrDisk, readErr)
+		}
+	}
+	return quickCheck(ctx, c)
+}
+
+func readWhole(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(io.Discard, f)
+	return err
 }
 
 // quickCheck reads the whole file once. Loading the state reads most of it anyway.

@@ -149,7 +149,7 @@ func (s *Store) openFile(ctx context.Context, o Options) (err error) {
 		return sqlError("open", err)
 	}
 	s.writer = &writer{conn: conn}
-	if err := migrate(ctx, conn); err != nil {
+	if err := migrate(ctx, conn, path); err != nil {
 		return err
 	}
 	if err := s.identify(ctx, conn, o); err != nil {

@@ -132,7 +132,7 @@ func (s *Store) transact(w *writer, op string, fn func(*writer, *durable) error)
 // rollback undoes the open transaction (SQLite may have done so itself) and returns
 // the cause, classified.
 func (s *Store) rollback(op string, cause error) error {
-	if !s.autoCommit() {
+	if !autoCommit(s.writer.conn) {
 		if err := s.writer.exec("ROLLBACK"); err != nil {
 			return s.poison(fmt.Errorf("%s: %w; rollback: %w", op, cause, err))
 		}
@@ -163,9 +163,10 @@ func (s *Store) commitFailed(op string, cause error) error {
 	return err
 }
 
-func (s *Store) autoCommit() bool {
+// autoCommit says that a connection is in no transaction.
+func autoCommit(conn *sql.Conn) bool {
 	auto := false
-	err := s.writer.conn.Raw(func(c any) error {
+	err := conn.Raw(func(c any) error {
 		auto = c.(*sqlite3.SQLiteConn).AutoCommit()
 		return nil
 	})

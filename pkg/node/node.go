@@ -87,7 +87,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 	n.applier = replication.NewApplier(n.mvcc, n.hub)
 	if err := n.readCluster(ctx); err != nil {
 		n.hub.Close(nil)
-		return errors.Join(err, n.mvcc.Close())
+		return n.closeStore(err)
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func (n *Node) Run(ctx context.Context) error {
 		err = errors.Join(err, f)
 	}
 	n.state.close()
-	return errors.Join(err, n.mvcc.Close())
+	return n.closeStore(err)
 }
 
 func addrOf(l net.Listener) string {

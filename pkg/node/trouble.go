@@ -38,8 +38,8 @@ func (n *Node) storeFailed(err error) error {
 	case errors.Is(err, loading.ErrUnplaced), errors.As(err, new(*primary.BeyondOriginError)):
 		n.fail(fmt.Errorf("node: the data directory %s holds another history than the bucket; if the bucket is the right one, remove the directory: %w", n.o.DataDir, err))
 		return n.fatal()
-	case errors.Is(err, mvcc.ErrPoisoned), errors.Is(err, mvcc.ErrCorrupt):
-		n.fail(fmt.Errorf("node: the local store can't go on: %w", n.distrust(err)))
+	case errors.Is(err, mvcc.ErrPoisoned), damaged(err):
+		n.fail(fmt.Errorf("node: the local store can't go on: %w", err))
 		return n.fatal()
 	case errors.Is(err, mvcc.ErrDisk):
 		n.log.Error("the local disk fails; stepping back until it works", "event", logevent.StoreDegraded, "error", err)
@@ -48,13 +48,20 @@ func (n *Node) storeFailed(err error) error {
 	return nil
 }
 
-// distrust has the next start set aside a file that is damaged, which that start might not find
-// by itself, and returns err with the reason if it can't.
-func (n *Node) distrust(err error) error {
-	if !errors.Is(err, mvcc.ErrCorrupt) {
-		return err
+// damaged: err says that the file is, and not just that the disk can't be read, of which the
+// first may come of the second.
+func damaged(err error) bool {
+	return errors.Is(err, mvcc.ErrCorrupt) && !errors.Is(err, mvcc.ErrDisk)
+}
+
+// closeStore closes the data directory of a node that ends for err. A file that is damaged is
+// set aside by the next start, which might not find the damage by itself.
+func (n *Node) closeStore(err error) error {
+	var noted error
+	if damaged(err) {
+		noted = n.mvcc.Distrust(err)
 	}
-	return errors.Join(err, n.mvcc.Distrust(err))
+	return errors.Join(err, noted, n.mvcc.Close())
 }
 
 // reignFailed looks at why a reign ended or didn't begin. Where neither a later reign nor

@@ -199,7 +199,8 @@ func missing(first record.Revision, err error) error {
 // and no news. Only a listing made after it was read can tell.
 func (r *reading) doubt(ctx context.Context, err error) error {
 	var chain *ChainError
-	if !errors.As(err, &chain) && !errors.Is(err, objectstore.ErrNotFound) && !errors.Is(err, datafile.ErrCorrupt) {
+	if !errors.As(err, &chain) && !errors.Is(err, objectstore.ErrNotFound) &&
+		!errors.Is(err, datafile.ErrCorrupt) && !errors.Is(err, datafile.ErrUnsupported) {
 		return err // nothing was read
 	}
 	snapshots, listing := r.log.snapshots(ctx)

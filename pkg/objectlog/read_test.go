@@ -4,13 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc64"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/netsy-io/netsy/pkg/datafile"
+	"github.com/netsy-io/netsy/pkg/netsypb/datafilepb"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
 )
@@ -379,7 +384,19 @@ func TestWhatMayHaveBeenFreedIsNoDamage(t *testing.T) {
 			}
 			plantBytes(t, s, ChunkKey(ahead), b)
 		}, ErrMisplaced},
-		"garbage":                {1, func(t *testing.T, s objectstore.Store) { plantBytes(t, s, ChunkKey(ahead), []byte("x")) }, datafile.ErrCorrupt},
+		"garbage": {1, func(t *testing.T, s objectstore.Store) { plantBytes(t, s, ChunkKey(ahead), []byte("x")) }, datafile.ErrCorrupt},
+		"of a newer version": {1, func(t *testing.T, s objectstore.Store) {
+			h := &datafilepb.FileHeader{SchemaVersion: 99}
+			b, err := proto.Marshal(h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.Crc = crc64.Checksum(b, crc64.MakeTable(crc64.ECMA))
+			if b, err = proto.Marshal(h); err != nil {
+				t.Fatal(err)
+			}
+			plantBytes(t, s, ChunkKey(ahead), protowire.AppendBytes(nil, b))
+		}, datafile.ErrUnsupported},
 		"gone, where it joined":  {ahead, func(t *testing.T, s objectstore.Store) { remove(t, s, ChunkKey(ahead)) }, ErrGap},
 		"freed, where it joined": {ahead, func(t *testing.T, s objectstore.Store) { plantTombstone(t, s, ahead, 2) }, ErrGap},
 	} {

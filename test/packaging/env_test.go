@@ -27,7 +27,7 @@ var foreign = []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY
 
 var (
 	envLine  = regexp.MustCompile(`^(#?)([A-Z][A-Z0-9_]*)=(.*)$`)
-	helpLine = regexp.MustCompile(`\[\$(NETSY_[A-Z_]+)\]`)
+	helpLine = regexp.MustCompile(`(?:\(default: (\S+)\) )?\[\$(NETSY_[A-Z_]+)\]`)
 )
 
 // setting is a line of an environment file.
@@ -70,9 +70,9 @@ func readEnv(t *testing.T, name string) []setting {
 // Each file has every variable that its program knows, once, commented out, and no other.
 func TestEnvironmentFiles(t *testing.T) {
 	for _, program := range []string{"node", "elector", "compactor"} {
-		known := map[string]bool{}
+		known := map[string]string{} // and the default, if it is a word
 		for _, m := range helpLine.FindAllStringSubmatch(output(t, built.root+"/usr/bin/netsy-"+program, "--help"), -1) {
-			known[m[1]] = true
+			known[m[2]] = m[1]
 		}
 		if len(known) < 5 {
 			t.Fatalf("netsy-%s --help names %d variables only", program, len(known))
@@ -81,10 +81,13 @@ func TestEnvironmentFiles(t *testing.T) {
 		if got := u["Service"]["EnvironmentFile"]; !slices.Equal(got, []string{"/etc/netsy/" + program + ".env"}) {
 			t.Errorf("netsy-%s.service reads %v", program, got)
 		}
+		set := unitEnv(u)
 		seen := map[string]bool{}
 		for _, s := range readEnv(t, "../../systemd/"+program+".env") {
+			def, isKnown := known[s.name]
+			_, isSet := set[s.name]
 			switch {
-			case !known[s.name] && !slices.Contains(foreign, s.name):
+			case !isKnown && !slices.Contains(foreign, s.name):
 				t.Errorf("%s.env: %s doesn't know %s", program, program, s.name)
 			case slices.Contains(unused[program], s.name):
 				t.Errorf("%s.env: %s is of no use in a pass", program, s.name)
@@ -92,6 +95,8 @@ func TestEnvironmentFiles(t *testing.T) {
 				t.Errorf("%s.env: %s is there twice", program, s.name)
 			case !s.commented:
 				t.Errorf("%s.env: %s is set: a package must not decide it", program, s.name)
+			case def != "" && !isSet && s.value != def:
+				t.Errorf("%s.env shows %s=%s, but the default is %s", program, s.name, s.value, def)
 			}
 			seen[s.name] = true
 		}
@@ -100,7 +105,7 @@ func TestEnvironmentFiles(t *testing.T) {
 				t.Errorf("%s.env lacks %s", program, name)
 			}
 		}
-		for name, value := range unitEnv(u) {
+		for name, value := range set {
 			if !slices.Contains(readEnv(t, "../../systemd/"+program+".env"), setting{name, value, true}) {
 				t.Errorf("%s.env shows another default than the unit's %s=%s", program, name, value)
 			}
