@@ -78,3 +78,21 @@ func TestTroubleAndItsMending(t *testing.T) {
 	s.degrade(trouble{storage, "bucket"})
 	is(pb.Health_HEALTH_DEGRADED, "the node is stopping", false)
 }
+
+func TestWhatIsDamage(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, false},
+		{mvcc.ErrDisk, false},
+		{mvcc.ErrPoisoned, false},
+		{mvcc.ErrCorrupt, true},
+		{fmt.Errorf("node: %w", mvcc.ErrCorrupt), true},
+		{errors.Join(mvcc.ErrCorrupt, mvcc.ErrDisk), false},
+	} {
+		if damaged(c.err) != c.want {
+			t.Errorf("%v: %t", c.err, !c.want)
+		}
+	}
+}
