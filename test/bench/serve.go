@@ -3,8 +3,10 @@ package main
 import (
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -43,7 +45,14 @@ func ready(a access) error {
 	return err
 }
 
-// selfSigned makes a certificate for a server and its clients.
-func selfSigned(dir string) (transport.TLSInfo, error) {
-	return transport.SelfCert(zap.NewNop(), filepath.Join(dir, "certs"), []string{"127.0.0.1:0"}, 1, x509.ExtKeyUsageClientAuth)
+// selfSigned makes a certificate for a server and its clients. Members that are processes share it, and
+// may remove the file by which another tries whether their directory can be written.
+func selfSigned(dir string) (info transport.TLSInfo, err error) {
+	for range 10 {
+		info, err = transport.SelfCert(zap.NewNop(), filepath.Join(dir, "certs"), []string{"127.0.0.1:0"}, 1, x509.ExtKeyUsageClientAuth)
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return info, err
 }
