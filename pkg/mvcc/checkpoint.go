@@ -1,9 +1,6 @@
 package mvcc
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // checkpoint moves the WAL into the file on a connection of its own, without the
 // writer's mutex: writes go on. Readers, and writes meanwhile, may keep some of it from
@@ -23,5 +20,5 @@ func (s *Store) checkpoint(ctx context.Context) error {
 	case commitRefused(err):
 		return sqlError("checkpoint", err)
 	}
-	return s.poison(fmt.Errorf("checkpoint: %w", err)) // a later sync that succeeds proves nothing about this one
+	return s.poison(sqlError("checkpoint", err)) // a later sync that succeeds proves nothing about this one
 }

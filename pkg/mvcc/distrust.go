@@ -35,23 +35,31 @@ func (s *Store) Distrust(why error) error {
 	if err != nil {
 		return fmt.Errorf("%w: distrust: %w", ErrDisk, err)
 	}
-	_, err = f.WriteString(why.Error())
+	_, err = fmt.Fprintf(f, "%s\n%v", s.Incarnation(), why)
 	if err = errors.Join(err, f.Sync(), f.Close(), syncDir(s.dir)); err != nil {
 		return fmt.Errorf("%w: distrust: %w", ErrDisk, err)
 	}
 	return nil
 }
 
-// checkTrusted says ErrCorrupt of a file that was distrusted.
-func checkTrusted(path string) error {
-	why, err := os.ReadFile(path + distrusted)
+// checkTrusted says ErrCorrupt of a file that was distrusted. A note about another file, in whose
+// place this one was put, is removed.
+func checkTrusted(path, incarnation string) error {
+	note, err := os.ReadFile(path + distrusted)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return nil
 	case err != nil:
 		return fmt.Errorf("mvcc: %w", err)
 	}
-	return fmt.Errorf("%w: it was found damaged while it was in use: %s", ErrCorrupt, why)
+	of, why, _ := strings.Cut(string(note), "\n")
+	if of == incarnation {
+		return fmt.Errorf("%w: it was found damaged while it was in use: %s", ErrCorrupt, why)
+	}
+	if err := os.Remove(path + distrusted); err != nil {
+		return fmt.Errorf("mvcc: %w", err)
+	}
+	return nil
 }
 
 // mayDistrust says ErrSetAsideBefore of a directory in which files were. A name from the future, as a

@@ -30,7 +30,7 @@ func TestDistrust(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if why, err := os.ReadFile(path + distrusted); string(why) != "a hole at revision 7" {
+	if why, err := os.ReadFile(path + distrusted); !strings.HasSuffix(string(why), "\na hole at revision 7") {
 		t.Error(string(why), err)
 	}
 	s = openDir(t, dir)
@@ -51,6 +51,23 @@ func TestDistrustOfAFileThatIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	openDir(t, dir)
+}
+
+// TestDistrustOfAnotherFile: another was put in the place of the one that was found damaged, by somebody
+// who knew nothing of the note.
+func TestDistrustOfAnotherFile(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	s := openDir(t, dir)
+	if err := errors.Join(s.Distrust(errors.New("damaged")), s.Close(), openDir(t, other).Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(other, dbName), filepath.Join(dir, dbName)); err != nil {
+		t.Fatal(err)
+	}
+	openDir(t, dir)
+	if _, err := os.Stat(filepath.Join(dir, dbName+distrusted)); !errors.Is(err, os.ErrNotExist) {
+		t.Error("the note is still there: ", err)
+	}
 }
 
 // TestDistrustOnADiskThatFails: the note can't be written.

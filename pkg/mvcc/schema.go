@@ -105,7 +105,8 @@ func migrate(ctx context.Context, c *sql.Conn, path string) error {
 }
 
 // checkFile tells damage from a disk that can't be read, which SQLite's check doesn't: to that,
-// both are findings. What it finds it must find twice, in a file that can be read.
+// both are findings. What it finds it must find twice, in a file that can be read. If it doesn't, the
+// next start looks again, with a file that nobody has closed beside SQLite (that drops its locks).
 func checkFile(ctx context.Context, c *sql.Conn, path string) error {
 	err := quickCheck(ctx, c)
 	if !errors.Is(err, ErrCorrupt) {
@@ -116,7 +117,10 @@ func checkFile(ctx context.Context, c *sql.Conn, path string) error {
 			return fmt.Errorf("%w: check the file: %w", ErrDisk, readErr)
 		}
 	}
-	return quickCheck(ctx, c)
+	if again := quickCheck(ctx, c); again != nil {
+		return again
+	}
+	return fmt.Errorf("%w: check the file: %v, but not a second time", ErrDisk, err)
 }
 
 func readWhole(name string) error {

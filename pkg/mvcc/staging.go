@@ -109,7 +109,7 @@ func (st *staging) write(op string, fn func() error) error {
 	err := fn()
 	if err == nil {
 		if err = st.exec("COMMIT"); err != nil && !commitRefused(err) {
-			return st.s.poison(fmt.Errorf("%s: commit: %w", op, err))
+			return st.s.poison(sqlError(op+": commit", err))
 		}
 	}
 	if err != nil {

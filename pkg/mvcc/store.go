@@ -138,9 +138,6 @@ func (s *Store) openFile(ctx context.Context, o Options) (err error) {
 	if err := dropStale(path); err != nil {
 		return err
 	}
-	if err := checkTrusted(path); err != nil {
-		return err
-	}
 	if s.writeDB, err = sql.Open("sqlite3", dsn(path, true)); err != nil {
 		return sqlError("open", err)
 	}
@@ -153,6 +150,9 @@ func (s *Store) openFile(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if err := s.identify(ctx, conn, o); err != nil {
+		return err
+	}
+	if err := checkTrusted(path, s.Incarnation()); err != nil {
 		return err
 	}
 	if err := fixIndexes(ctx, conn); err != nil {

@@ -132,13 +132,13 @@ func (s *Store) transact(w *writer, op string, fn func(*writer, *durable) error)
 // rollback undoes the open transaction (SQLite may have done so itself) and returns
 // the cause, classified.
 func (s *Store) rollback(op string, cause error) error {
+	if isSQL(cause) {
+		cause = sqlError(op, cause)
+	}
 	if !autoCommit(s.writer.conn) {
 		if err := s.writer.exec("ROLLBACK"); err != nil {
-			return s.poison(fmt.Errorf("%s: %w; rollback: %w", op, cause, err))
+			return s.poison(fmt.Errorf("%w; rollback: %w", cause, err))
 		}
-	}
-	if isSQL(cause) {
-		return sqlError(op, cause)
 	}
 	return cause
 }

@@ -144,6 +144,9 @@ func (n *Node) mendItself(ctx context.Context) error {
 			continue
 		}
 		if err := n.check(ctx, t.with); err != nil {
+			if damaged(err) || errors.Is(err, mvcc.ErrPoisoned) { // it was the disk, and is worse by now
+				n.storeFailed(err)
+			}
 			n.log.Debug("still degraded", "trouble", t.with, "error", err)
 			continue
 		}

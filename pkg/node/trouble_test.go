@@ -1,9 +1,16 @@
 package node
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
 
 	"github.com/netsy-io/netsy/pkg/mvcc"
 	pb "github.com/netsy-io/netsy/pkg/netsypb/peerpb"
@@ -77,6 +84,42 @@ func TestTroubleAndItsMending(t *testing.T) {
 	}
 	s.degrade(trouble{storage, "bucket"})
 	is(pb.Health_HEALTH_DEGRADED, "the node is stopping", false)
+}
+
+// TestTroubleGrows: what began as trouble with the disk turns out, while the node waits for its end, to be the
+// end of the store.
+func TestTroubleGrows(t *testing.T) {
+	dir := t.TempDir()
+	st, err := mvcc.Open(t.Context(), mvcc.Options{Dir: dir, ClusterID: "c", NodeID: "n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &Node{mvcc: st, state: newState(), log: hclog.NewNullLogger(), failedCh: make(chan struct{})}
+	defer n.state.close()
+	n.state.setHealth(pb.Health_HEALTH_HEALTHY, "")
+	n.state.degrade(trouble{disk, "unreadable"})
+	db, err := sql.Open("sqlite3", filepath.Join(dir, "netsy.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "UPDATE meta SET compact_revision = compact_revision + 1"); err != nil { // by another process
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var mending sync.WaitGroup
+	mending.Go(func() { _ = n.mendItself(ctx) })
+	select {
+	case <-n.failedCh:
+	case <-ctx.Done():
+		t.Error("it waits on")
+	}
+	cancel()
+	mending.Wait()
+	if err := n.closeStore(n.fatal()); !errors.Is(err, mvcc.ErrPoisoned) {
+		t.Error(err)
+	}
 }
 
 func TestWhatIsDamage(t *testing.T) {
