@@ -79,7 +79,7 @@ func TestReadChunks(t *testing.T) {
 		case 60:
 			want = objectstore.ErrNotFound
 		}
-		if ch.Revision != next || !errors.Is(ch.Err, want) || bucket.Damaged(ch.Err) != (next == 40 || next == 50) || bucket.Gone(ch.Err) != (next == 60) {
+		if ch.Revision != next || !errors.Is(ch.Err, want) || objectlog.Damaged(ch.Err) != (next == 40 || next == 50) || bucket.Gone(ch.Err) != (next == 60) {
 			return fmt.Errorf("slot %d, want %d: %v", ch.Revision, next, ch.Err)
 		}
 		if n := len(ch.Records); (n == 1) != (want == nil && next != 70) {

@@ -91,7 +91,7 @@ func consume(queue <-chan *download, bytes *semaphore.Weighted, fn func(*Chunk) 
 		c := Chunk{File: d.file, Err: d.err}
 		if d.err == nil {
 			c.decode(d.body)
-		} else if !Gone(d.err) && !Damaged(d.err) {
+		} else if !Gone(d.err) && !objectlog.Damaged(d.err) {
 			return d.err
 		}
 		if err := fn(&c); err != nil {

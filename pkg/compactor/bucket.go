@@ -131,7 +131,7 @@ func (b bucket) factsOnce(ctx context.Context, s slot) (facts, error) {
 	switch {
 	case err == nil:
 		return f, nil
-	case errors.Is(err, datafile.ErrCorrupt), errors.Is(err, datafile.ErrUnsupported), errors.Is(err, objectlog.ErrMisplaced):
+	case objectlog.Damaged(err):
 		return facts{}, &damagedError{s.info.Key, err}
 	default:
 		return facts{}, objectstore.Errorf(objectstore.ErrUnavailable, "get", s.info.Key, "reading the body: %w", err)

@@ -98,7 +98,7 @@ func (f *freeing) prove(ctx context.Context) error {
 		s := &f.list[i]
 		if s.state == unknown {
 			_, err := f.snapshots.Verify(ctx, s.Revision, f.progress(logevent.SnapshotVerifying))
-			if err != nil && !damage(err) {
+			if err != nil && !objectlog.Damaged(err) {
 				return fmt.Errorf("verifying %q: %w", objectlog.SnapshotKey(s.Revision), err)
 			}
 			s.state = f.learn(*s, err)

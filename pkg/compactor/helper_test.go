@@ -201,7 +201,7 @@ func load(ctx context.Context, s objectstore.Store) (l loaded, err error) {
 	for i := len(list) - 1; i >= 0 && after == 0; i-- {
 		if l, err = loadSnapshot(ctx, snaps, list[i].Revision); err == nil {
 			after = list[i].Revision
-		} else if !damage(err) {
+		} else if !objectlog.Damaged(err) {
 			return loaded{}, err
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/netsy-io/netsy/pkg/datafile"
 	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
@@ -160,7 +159,7 @@ func (p *pass) merge(ctx context.Context, list []judged, compaction record.Revis
 		draft, info, err := p.snapshots.Merge(ctx, p.log, snapshot.MergeOptions{
 			Base: base.Revision, Compaction: compaction, Progress: p.progress(logevent.SnapshotMerging),
 		})
-		if errors.Is(err, snapshot.ErrBase) && damage(err) {
+		if errors.Is(err, snapshot.ErrBase) && objectlog.Damaged(err) {
 			i := slices.IndexFunc(list, func(s judged) bool { return s.Revision == base.Revision })
 			list[i].state = p.learn(base, err)
 			continue
@@ -175,11 +174,6 @@ func (p *pass) merge(ctx context.Context, list []judged, compaction record.Revis
 		}
 		return p.publish(ctx, draft, info, reason)
 	}
-}
-
-// damage says whether an error means that an object is there and is not what it should be.
-func damage(err error) bool {
-	return errors.Is(err, datafile.ErrCorrupt) || errors.Is(err, datafile.ErrUnsupported) || errors.Is(err, objectlog.ErrMisplaced)
 }
 
 // unmerged explains why there is no snapshot, where the reason isn't obvious.

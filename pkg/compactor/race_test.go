@@ -153,7 +153,7 @@ func (r *race) compact(ctx context.Context, s objectstore.Store) {
 			report, err := c.Once(ctx)
 			if err != nil && ctx.Err() == nil {
 				r.count("failed", 1)
-				if damage(err) || errors.Is(err, objectlog.ErrOverlap) || errors.Is(err, objectlog.ErrEpochBack) || errors.Is(err, snapshot.ErrConflict) {
+				if objectlog.Damaged(err) || errors.Is(err, objectlog.ErrOverlap) || errors.Is(err, objectlog.ErrEpochBack) || errors.Is(err, snapshot.ErrConflict) {
 					r.t.Errorf("compactor: %v", err)
 				}
 			}

@@ -38,7 +38,7 @@ func (n *Node) storeFailed(err error) error {
 	case errors.Is(err, loading.ErrUnplaced), errors.As(err, new(*primary.BeyondOriginError)):
 		n.fail(fmt.Errorf("node: the data directory %s holds another history than the bucket; if the bucket is the right one, remove the directory: %w", n.o.DataDir, err))
 		return n.fatal()
-	case errors.Is(err, mvcc.ErrPoisoned), damaged(err):
+	case beyondUse(err):
 		n.fail(fmt.Errorf("node: the local store can't go on: %w", err))
 		return n.fatal()
 	case errors.Is(err, mvcc.ErrDisk):
@@ -47,6 +47,9 @@ func (n *Node) storeFailed(err error) error {
 	}
 	return nil
 }
+
+// beyondUse: the store that met err must be opened anew.
+func beyondUse(err error) bool { return errors.Is(err, mvcc.ErrPoisoned) || damaged(err) }
 
 // damaged: err says that the file is, and not just that the disk can't be read, of which the
 // first may come of the second.
@@ -144,7 +147,7 @@ func (n *Node) mendItself(ctx context.Context) error {
 			continue
 		}
 		if err := n.check(ctx, t.with); err != nil {
-			if damaged(err) || errors.Is(err, mvcc.ErrPoisoned) { // it was the disk, and is worse by now
+			if beyondUse(err) { // it was the disk, and is worse by now
 				n.storeFailed(err)
 			}
 			n.log.Debug("still degraded", "trouble", t.with, "error", err)

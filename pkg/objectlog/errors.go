@@ -64,3 +64,9 @@ func (e *ChainError) Error() string {
 
 // Unwrap lets errors.Is and errors.As reach kind and cause.
 func (e *ChainError) Unwrap() []error { return []error{e.Kind, e.Err} }
+
+// Damaged says whether an object is there, and isn't what it should be or nothing that this version
+// can read.
+func Damaged(err error) bool {
+	return errors.Is(err, datafile.ErrCorrupt) || errors.Is(err, datafile.ErrUnsupported) || errors.Is(err, ErrMisplaced)
+}

@@ -85,14 +85,20 @@ func (r *reading) hold(ctx context.Context, ch Chunk) error {
 	if len(r.unproven) < maxUnproven && r.weight < maxUnprovenBytes {
 		return nil
 	}
+	if err := r.trust(ctx); err != nil {
+		return err
+	}
+	return r.pass()
+}
+
+// trust says by an error that some slot that was looked at may have been freed before, or that
+// it can't tell.
+func (r *reading) trust(ctx context.Context) error {
 	snapshots, err := r.log.snapshots(ctx)
 	if err != nil {
 		return err
 	}
-	if err := judgeStart(r.floor, snapshots); err != nil {
-		return err
-	}
-	return r.pass()
+	return judgeStart(r.floor, snapshots)
 }
 
 // pass passes on what was held.
@@ -198,17 +204,11 @@ func missing(first record.Revision, err error) error {
 // may be empty, or hold what a deposed writer left, which fits nothing: that is no damage,
 // and no news. Only a listing made after it was read can tell.
 func (r *reading) doubt(ctx context.Context, err error) error {
-	var chain *ChainError
-	if !errors.As(err, &chain) && !errors.Is(err, objectstore.ErrNotFound) &&
-		!errors.Is(err, datafile.ErrCorrupt) && !errors.Is(err, datafile.ErrUnsupported) {
+	if !errors.As(err, new(*ChainError)) && !errors.Is(err, objectstore.ErrNotFound) && !Damaged(err) {
 		return err // nothing was read
 	}
-	snapshots, listing := r.log.snapshots(ctx)
-	if listing != nil {
-		return listing
-	}
-	if superseded := judgeStart(r.floor, snapshots); superseded != nil {
-		return superseded
+	if why := r.trust(ctx); why != nil {
+		return why
 	}
 	return err
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/netsy-io/netsy/pkg/datafile"
 	"github.com/netsy-io/netsy/pkg/logevent"
 	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
@@ -216,7 +215,7 @@ func unreadable(key string, err error) error {
 	switch {
 	case errors.As(err, new(*Error)):
 		return err
-	case errors.Is(err, datafile.ErrCorrupt), errors.Is(err, datafile.ErrUnsupported), errors.Is(err, objectlog.ErrMisplaced):
+	case objectlog.Damaged(err):
 		return refuse(ErrDamaged, key, "%w; use another copy of it", err)
 	case errors.Is(err, objectstore.ErrNotFound), errors.Is(err, snapshot.ErrChanged): // somebody is at work there: look again
 		return objectstore.Errorf(objectstore.ErrUnavailable, "get", key, "%v", err)

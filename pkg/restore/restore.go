@@ -11,6 +11,7 @@ import (
 
 	"github.com/netsy-io/netsy/pkg/bucket"
 	"github.com/netsy-io/netsy/pkg/datafile"
+	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/objectstore"
 	"github.com/netsy-io/netsy/pkg/record"
 	"github.com/netsy-io/netsy/pkg/snapshot"
@@ -115,7 +116,7 @@ func look(ctx context.Context, o Options) (*search, error) {
 		switch {
 		case err == nil:
 			s.points = append(s.points, point{record.Pos{Epoch: h.Epoch, Revision: f.Revision}, h.Purged})
-		case bucket.Damaged(err) || bucket.Gone(err):
+		case objectlog.Damaged(err) || bucket.Gone(err):
 			s.tried = append(s.tried, err.Error())
 		default:
 			return nil, fmt.Errorf("restore: %w", err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/netsy-io/netsy/pkg/bucket"
 	"github.com/netsy-io/netsy/pkg/history"
+	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
@@ -116,7 +117,7 @@ func (w *way) take(r *record.Record, fn func(*record.Record) error) error {
 
 // unsound tells a base that can't be used from other errors.
 func unsound(err error) error {
-	if bucket.Damaged(err) || bucket.Gone(err) {
+	if objectlog.Damaged(err) || bucket.Gone(err) {
 		return noWay("%w", err)
 	}
 	return fmt.Errorf("restore: %w", err)

@@ -76,8 +76,3 @@ func checkKind(key string, h *datafile.Header) error {
 	}
 	return nil
 }
-
-// isDamage says whether the object is there and can't be a snapshot.
-func isDamage(err error) bool {
-	return errors.Is(err, datafile.ErrCorrupt) || errors.Is(err, datafile.ErrUnsupported) || errors.Is(err, objectlog.ErrMisplaced)
-}

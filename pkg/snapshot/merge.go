@@ -195,7 +195,7 @@ func (m *merge) reached() error {
 
 // baseFailed tells what is wrong with the base from what is wrong with its reading.
 func baseFailed(base record.Revision, err error) error {
-	if isDamage(err) || errors.Is(err, objectstore.ErrNotFound) {
+	if objectlog.Damaged(err) || errors.Is(err, objectstore.ErrNotFound) {
 		return fmt.Errorf("snapshot: %w: revision %d: %w", ErrBase, base, err)
 	}
 	return err

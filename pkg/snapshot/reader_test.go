@@ -133,7 +133,7 @@ func TestDamageIsFound(t *testing.T) {
 			t.Fatalf("reading says %v, Verify %v", err, verr)
 		}
 		// A few bits of a zstd frame mean nothing: then everything is there.
-		if err == nil && len(recs) != 60 || err != nil && !isDamage(err) {
+		if err == nil && len(recs) != 60 || err != nil && !objectlog.Damaged(err) {
 			t.Fatalf("byte %d of %d: %d records, %v", at, len(file), len(recs), err)
 		}
 	}
@@ -185,7 +185,7 @@ func TestUnavailableInTheMiddle(t *testing.T) {
 			t.Errorf("%d records, %v", len(recs), err)
 		}
 		st.Inject(fault.Nth(ranged, 5, 1_000_000, fault.Fail(objectstore.ErrUnavailable)))
-		if _, _, err := readAll(t.Context(), smallRanges(t, st, 1000), 300); !errors.Is(err, objectstore.ErrUnavailable) || isDamage(err) {
+		if _, _, err := readAll(t.Context(), smallRanges(t, st, 1000), 300); !errors.Is(err, objectstore.ErrUnavailable) || objectlog.Damaged(err) {
 			t.Error(err)
 		}
 	})
@@ -254,7 +254,7 @@ func endReader(t *testing.T, r *Reader, closed bool, cancel context.CancelCauseF
 		for err == nil {
 			_, err = r.Next()
 		}
-		if err != io.EOF && !errors.Is(err, why) || isDamage(err) {
+		if err != io.EOF && !errors.Is(err, why) || objectlog.Damaged(err) {
 			t.Errorf("after its context: %v", err)
 		}
 	}

@@ -100,7 +100,7 @@ func (s *Store) NewestSound(ctx context.Context) (found Listed, h datafile.Heade
 		switch {
 		case err == nil:
 			return all[i], h, true, nil
-		case isDamage(err):
+		case objectlog.Damaged(err):
 			s.metrics.damaged.Inc()
 			s.logger.Error("a snapshot is damaged, looking for an older one", "event", logevent.SnapshotDamaged, "revision", all[i].Revision, "error", err)
 		case !errors.Is(err, objectstore.ErrNotFound): // deleted since: as if it had not been listed

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/netsy-io/netsy/pkg/datafile"
+	"github.com/netsy-io/netsy/pkg/objectlog"
 	"github.com/netsy-io/netsy/pkg/record"
 )
 
@@ -23,7 +24,7 @@ func (s *Store) verify(ctx context.Context, rev record.Revision, progress func(P
 	began := time.Now()
 	defer func() {
 		s.metrics.took("verify", began, err)
-		if isDamage(err) {
+		if objectlog.Damaged(err) {
 			s.metrics.damaged.Inc()
 		}
 	}()

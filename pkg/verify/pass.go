@@ -107,7 +107,7 @@ func (p *pass) findPoints(ctx context.Context) error {
 		case err == nil:
 			p.points = append(p.points, point{record.Pos{Epoch: h.Epoch, Revision: s.Revision}, h})
 			p.epoch = max(p.epoch, h.Epoch)
-		case bucket.Damaged(err) || bucket.Gone(err):
+		case objectlog.Damaged(err) || bucket.Gone(err):
 			p.snapshotDamaged(s, err)
 		default:
 			return fmt.Errorf("verify: %w", err)

@@ -140,7 +140,7 @@ func (s *stretch) witnesses() (w []record.Pos) {
 
 // unreadable tells a damaged snapshot, which ends the pass, from other errors.
 func (s *stretch) unreadable(p point, err error) error {
-	if bucket.Damaged(err) || bucket.Gone(err) || errors.Is(err, snapshot.ErrChanged) {
+	if objectlog.Damaged(err) || bucket.Gone(err) || errors.Is(err, snapshot.ErrChanged) {
 		return &badSnapshot{rev: p.rev(), err: err}
 	}
 	return fmt.Errorf("verify: %w", err)
