@@ -122,14 +122,7 @@ func TestDamageIsToldFromADiskThatFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(b.dir, dbName)
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 4096; i < len(content); i += 4096 {
-		copy(content[i:], "scribble scribble")
-	}
-	write(t, path, content)
+	scribble(t, path)
 	db, err := sql.Open("sqlite3", path)
 	if err != nil {
 		t.Fatal(err)

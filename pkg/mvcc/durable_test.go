@@ -327,16 +327,7 @@ func TestCorruptFilesAreNamedAndSetAside(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-		"scribbled": func(t *testing.T, path string) {
-			b, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i := 2 * 4096; i < len(b)-4096; i += 4096 {
-				copy(b[i:], "scribble scribble")
-			}
-			write(t, path, b)
-		},
+		"scribbled": scribble,
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -370,6 +361,19 @@ func TestCorruptFilesAreNamedAndSetAside(t *testing.T) {
 			}
 		})
 	}
+}
+
+// scribble spoils the pages between the first two and the last.
+func scribble(t *testing.T, path string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 2 * 4096; i < len(b)-4096; i += 4096 {
+		copy(b[i:], "scribble scribble")
+	}
+	write(t, path, b)
 }
 
 func write(t *testing.T, path string, b []byte) {
